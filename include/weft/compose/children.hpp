@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <ranges>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include <weft/core/branch_owner.hpp>
+#include <weft/core/child.hpp>
+#include <weft/core/frame_pool.hpp>
+
+namespace weft {
+
+/// The children of a fork whose arguments are named one by one.
+template <forkable... A>
+class child_tuple {
+    template <class Each>
+    struct seed {
+        branch_owner& owner;
+        Each& source;
+    };
+    // Neither a tuple nor its elements can be moved: each is made in its place, from its seed.
+    template <class Each>
+    struct place final : child<Each> {
+        explicit place(seed<Each>&& from) : child<Each>(from.owner, std::move(from.source)) {}
+    };
+
+public:
+    explicit child_tuple(branch_owner& owner, A&... sources)
+        : children_(seed<A>{owner, sources}...) {}
+
+    static constexpr std::size_t size() noexcept { return sizeof...(A); }
+
+    /// Calls `f(child)` for each child, in order.
+    template <class F>
+    void for_each(F&& f) {
+        std::apply([&](auto&... each) { (f(each), ...); }, children_);
+    }
+    /// Returns `Result{f(outcome)...}`.
+    template <class Result, class F>
+    Result collect(F&& f) {
+        return std::apply([&](auto&... each) { return Result{f(each.outcome())...}; }, children_);
+    }
+
+private:
+    std::tuple<place<A>...> children_;
+};
+
+/// The children of a fork over a range.
+template <forkable A>
+class child_array {
+    struct place final : child<A> {
+        using child<A>::child;
+    };
+
+public:
+    explicit child_array(branch_owner& owner, std::vector<A>& sources) : size_(sources.size()) {
+        if (size_ == 0) return;
+        children_ = static_cast<place*>(frame_pool::allocate(bytes()));
+        for (std::size_t i = 0; i != size_; ++i)
+            std::construct_at(children_ + i, owner, std::move(sources[i]));
+    }
+    child_array(child_array&&) = delete;
+    ~child_array() {
+        if (size_ == 0) return;
+        std::destroy_n(children_, size_);
+        frame_pool::deallocate(children_, bytes());
+    }
+
+    std::size_t size() const noexcept { return size_; }
+    child<A>& operator[](std::size_t index) noexcept { return children_[index]; }
+    std::size_t index_of(const branch& one) const noexcept {
+        return static_cast<std::size_t>(static_cast<const place*>(&one) - children_);
+    }
+
+    template <class F>
+    void for_each(F&& f) {
+        for (std::size_t i = 0; i != size_; ++i) f(children_[i]);
+    }
+    template <class Result, class F>
+    Result collect(F&& f) {
+        Result result;
+        result.reserve(size_);
+        for (std::size_t i = 0; i != size_; ++i) result.push_back(f(children_[i].outcome()));
+        return result;
+    }
+
+private:
+    std::size_t bytes() const noexcept { return size_ * sizeof(place); }
+
+    place* children_ = nullptr;
+    std::size_t size_;
+};
+
+/// Moves the elements of a range into a vector.
+template <std::ranges::input_range R>
+std::vector<std::ranges::range_value_t<R>> to_vector(R&& range) {
+    std::vector<std::ranges::range_value_t<R>> result;
+    if constexpr (std::ranges::sized_range<R>)
+        result.reserve(static_cast<std::size_t>(std::ranges::size(range)));
+    for (auto each = std::ranges::begin(range); each != std::ranges::end(range); ++each)
+        result.push_back(std::ranges::iter_move(each));
+    return result;
+}
+
+/// A range whose elements a fork can run.
+template <class R>
+concept forkable_range =
+    std::ranges::input_range<R> && forkable<std::ranges::range_value_t<R>> && !forkable<R>;
+
+} // namespace weft

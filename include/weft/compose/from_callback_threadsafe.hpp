@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>
+#include <mutex>
+#include <utility>
+
+#include <weft/compose/completer.hpp>
+#include <weft/compose/from_callback.hpp>
+#include <weft/core/prepared.hpp>
+#include <weft/core/scheduler.hpp>
+#include <weft/loop/event_loop.hpp>
+
+namespace weft {
+
+/// A completer whose functions may be called from any thread. A `set_` that returns true has been
+/// accepted; the waiter gets it unless it is cancelled before its loop has looked.
+template <class T>
+class threadsafe_completer : public completer<T> {
+public:
+    using completer<T>::completer;
+
+    static threadsafe_completer from(void* released) noexcept {
+        return threadsafe_completer(static_cast<completion<T>*>(released));
+    }
+};
+
+/// The state of a completer that is used by several threads.
+template <class T>
+class threadsafe_completion_state final : public completion<T> {
+public:
+    using handle = threadsafe_completer<T>;
+
+    explicit threadsafe_completion_state(completion_waiter<T>& waiter, scheduler& loop)
+        : waiter_(&waiter), loop_(static_cast<event_loop&>(loop).handle()) {}
+
+    void keep() noexcept override {
+        const std::lock_guard lock(mutex_);
+        ++uses_;
+    }
+    void release() noexcept override {
+        mutex_.lock();
+        const auto left = --uses_;
+        const bool abandoned = left == 1 && waiter_ && !accepted_;
+        if (abandoned) ++uses_; // until it is told
+        mutex_.unlock();
+        if (left == 0) delete this;
+        if (!abandoned) return;
+        outcome<T> result;
+        result.set_error(std::make_exception_ptr(
+            error(errc::closed, "a completer was destroyed and had not completed")));
+        complete(std::move(result));
+        release();
+    }
+    bool complete(outcome<T> result) noexcept override {
+        {
+            const std::lock_guard lock(mutex_);
+            if (!waiter_ || accepted_) return false;
+            accepted_ = true;
+            result_ = std::move(result);
+            ++uses_; // the callback's
+        }
+        bool posted = false;
+        guarded([&] { posted = loop_.post_threadsafe(delivery(this)); },
+                [](std::exception_ptr) {});
+        return posted;
+    }
+    /// The waiter leaves. Returns whether nothing had been accepted for it.
+    bool detach() noexcept {
+        mutex_.lock();
+        const bool waited = std::exchange(waiter_, nullptr) && !accepted_;
+        mutex_.unlock();
+        release();
+        return waited;
+    }
+
+private:
+    // Carries the result into the loop, or is destroyed with it.
+    class delivery {
+    public:
+        explicit delivery(threadsafe_completion_state* state) noexcept : state_(state) {}
+        delivery(delivery&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+        ~delivery() {
+            if (state_) state_->release();
+        }
+        void operator()() { state_->deliver(); }
+
+    private:
+        threadsafe_completion_state* state_;
+    };
+
+    void deliver() noexcept {
+        mutex_.lock();
+        auto* waiter = std::exchange(waiter_, nullptr);
+        mutex_.unlock();
+        if (waiter) waiter->completed(std::move(result_));
+    }
+
+    std::mutex mutex_;
+    completion_waiter<T>* waiter_;
+    outcome<T> result_;
+    loop_handle loop_;
+    unsigned uses_ = 2;
+    bool accepted_ = false;
+};
+
+/// As `from_callback`, for callbacks that come from other threads.
+/// Threads  `initiate` is called on the loop's thread; the completer may be used, copied and
+///          destroyed on any.
+template <class T, std::invocable<threadsafe_completer<T>> F>
+auto from_callback_threadsafe(F initiate) {
+    return prepared<callback_operation<T, threadsafe_completion_state<T>, F, leave_it>, F,
+                    leave_it>(std::move(initiate), {});
+}
+
+} // namespace weft

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>
+#include <coroutine>
+#include <new>
+#include <source_location>
+#include <type_traits>
+#include <utility>
+
+#include <weft/core/awaitable.hpp>
+#include <weft/core/branch.hpp>
+#include <weft/core/foreign.hpp>
+#include <weft/core/operation.hpp>
+#include <weft/core/outcome.hpp>
+
+namespace weft {
+
+/// A callable without parameters that returns an awaitable.
+template <class F>
+concept makes_awaitable = !awaits<F> && requires(std::decay_t<F>& callable) {
+    { callable() } -> awaits;
+};
+
+/// What a fork takes: an awaitable, or a callable that makes one.
+template <class A>
+concept forkable = awaits<A> || makes_awaitable<A>;
+
+namespace detail {
+template <class A>
+struct made_by {
+    using type = A;
+};
+template <makes_awaitable F>
+struct made_by<F> {
+    using type = std::invoke_result_t<F&>;
+};
+} // namespace detail
+
+/// What awaiting a forked `A` gives.
+template <class A>
+using fork_result_t = await_result_t<typename detail::made_by<A>::type>;
+
+/// A branch that keeps how it ended.
+template <class T>
+class result_branch : public branch {
+public:
+    /// Pending until it has ended.
+    weft::outcome<T>& outcome() noexcept { return outcome_; }
+    const weft::outcome<T>& outcome() const noexcept { return outcome_; }
+    std::exception_ptr error() const noexcept override { return outcome_.error(); }
+
+protected:
+    using branch::branch;
+    ~result_branch() = default;
+
+    weft::outcome<T> outcome_;
+};
+
+/// A branch that runs one awaitable.
+///
+/// A task is resumed, an operation of weft's is started without any frame, a foreign awaitable
+/// gets a relay. A callable is called when the branch starts, and kept until it has ended: the
+/// coroutine it makes may refer to its captures.
+template <forkable A, class Base = result_branch<fork_result_t<A>>>
+class child : public Base {
+    using awaitable = typename detail::made_by<A>::type;
+    static constexpr bool calls = makes_awaitable<A>;
+    struct nothing {};
+
+public:
+    using result = await_result_t<awaitable>;
+
+    template <class... BaseArgs>
+    explicit child(branch_owner& owner, A&& source, BaseArgs&&... base) noexcept(
+        std::is_nothrow_move_constructible_v<A>)
+        : Base(owner, std::forward<BaseArgs>(base)...), source_(std::move(source)) {}
+    child(child&&) = delete;
+    ~child() { clear(); }
+
+    /// Starts it from within its parent. Null: it is complete.
+    std::coroutine_handle<> start_here() noexcept {
+        auto first = this->start_now();
+        if (!first) collect();
+        return first;
+    }
+
+protected:
+    std::coroutine_handle<> start() noexcept override;
+    void end(ending how) noexcept override;
+
+    /// Takes the result of what has completed, and destroys what produced it.
+    void collect() noexcept;
+    /// Destroys what it runs; its frames are gone or have never begun.
+    void clear() noexcept;
+
+private:
+    using awaiter = decltype(make_awaiter<true>(std::declval<awaitable>()));
+    enum class phase : unsigned char { unstarted, started, over };
+
+    // An awaiter that `co_await` would only refer to is kept by its source.
+    using kept_awaiter = std::conditional_t<std::is_reference_v<awaiter>, nothing, awaiter>;
+    static_assert(!std::is_reference_v<awaiter> || !calls,
+                  "a callable for a fork must return an awaitable by value");
+
+    phase phase_ = phase::unstarted;
+    union {
+        A source_;
+        nothing nothing_;
+    };
+    union {
+        nothing none_;
+        kept_awaiter awaiter_;
+    };
+};
+
+// Implementation ------------------------------------------------------------
+
+template <forkable A, class Base>
+std::coroutine_handle<> child<A, Base>::start() noexcept {
+    bool made = false;
+    guarded(
+        [&] {
+            if constexpr (calls)
+                ::new (static_cast<void*>(std::addressof(awaiter_)))
+                    kept_awaiter(make_awaiter<true>(source_()));
+            else
+                ::new (static_cast<void*>(std::addressof(awaiter_)))
+                    kept_awaiter(make_awaiter<true>(std::move(source_)));
+            made = true;
+        },
+        [&](std::exception_ptr error) { this->outcome_.set_error(std::move(error)); });
+    if (!made) return nullptr;
+    phase_ = phase::started;
+    if constexpr (!std::derived_from<kept_awaiter, operation_base>)
+        return awaiter_.start(*this); // a task: frames of its own
+    else if constexpr (std::is_same_v<decltype(awaiter_.start(*this)), bool>)
+        return this->begin(awaiter_, nullptr) ? std::coroutine_handle<>(std::noop_coroutine())
+                                              : std::coroutine_handle<>();
+    else
+        return this->begin_transfer(awaiter_, nullptr);
+}
+
+template <forkable A, class Base>
+void child<A, Base>::collect() noexcept {
+    if (phase_ == phase::started) this->outcome_.set_from([&]() -> result { return awaiter_.await_resume(); });
+    clear();
+}
+
+template <forkable A, class Base>
+void child<A, Base>::clear() noexcept {
+    this->set_done();
+    if (phase_ == phase::over) return;
+    if (std::exchange(phase_, phase::over) == phase::started) awaiter_.~kept_awaiter();
+    source_.~A();
+}
+
+template <forkable A, class Base>
+void child<A, Base>::end(ending how) noexcept {
+    if (how == ending::finished) {
+        collect();
+    } else {
+        clear();
+        this->outcome_.set_cancelled();
+    }
+    this->report(how);
+}
+
+} // namespace weft

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cassert>
+
+namespace weft {
+
+/// A place in an `intrusive_list`. An object that derives from it can be in one list at a time
+/// (`Tag` tells several hooks of one object apart) and leaves it when it is destroyed.
+///
+/// Unlinking needs no list: neighbours know each other and the end is a hook too. That is why
+/// whatever waits can be destroyed where it waits, in constant time, without knowing for what.
+template <class Tag = void>
+class list_hook {
+public:
+    list_hook() = default;
+    list_hook(list_hook&&) = delete;
+    ~list_hook() { unlink(); }
+
+    bool is_linked() const noexcept { return next_ != nullptr; }
+
+    /// Leaves the list. No effect if it is in none.
+    void unlink() noexcept {
+        if (!next_) return;
+        previous_->next_ = next_;
+        next_->previous_ = previous_;
+        next_ = previous_ = nullptr;
+    }
+
+private:
+    template <class, class>
+    friend class intrusive_list;
+
+    list_hook* next_ = nullptr;
+    list_hook* previous_ = nullptr;
+};
+
+/// A doubly linked list of objects that it does not own: first in, first out.
+template <class T, class Tag = void>
+class intrusive_list {
+    using hook = list_hook<Tag>;
+
+public:
+    intrusive_list() noexcept { end_.next_ = end_.previous_ = &end_; }
+    intrusive_list(intrusive_list&&) = delete;
+    ~intrusive_list() {
+        clear();
+        end_.next_ = nullptr; // the end leaves no list
+    }
+
+    bool empty() const noexcept { return end_.next_ == &end_; }
+
+    /// Precondition: not empty.
+    T& front() const noexcept { return static_cast<T&>(*end_.next_); }
+    T& back() const noexcept { return static_cast<T&>(*end_.previous_); }
+
+    void push_back(T& item) noexcept { insert(end_, item); }
+    void push_front(T& item) noexcept { insert(*end_.next_, item); }
+    void insert_before(T& position, T& item) noexcept { insert(position, item); }
+
+    /// Takes the first one out. Precondition: not empty.
+    T& pop_front() noexcept {
+        hook& first = *end_.next_;
+        end_.next_ = first.next_;
+        first.next_->previous_ = &end_;
+        first.next_ = first.previous_ = nullptr;
+        return static_cast<T&>(first);
+    }
+
+    /// Moves everything that `other` holds behind what is here.
+    void append(intrusive_list& other) noexcept {
+        if (other.empty()) return;
+        hook& first = *other.end_.next_;
+        hook& last = *other.end_.previous_;
+        first.previous_ = end_.previous_;
+        end_.previous_->next_ = &first;
+        last.next_ = &end_;
+        end_.previous_ = &last;
+        other.end_.next_ = other.end_.previous_ = &other.end_;
+    }
+
+    void clear() noexcept {
+        while (!empty()) pop_front();
+    }
+
+    /// The one behind `item`, or null at the end; `first` of an empty list is null too.
+    T* first() const noexcept { return at(end_.next_); }
+    T* last() const noexcept { return at(end_.previous_); }
+    T* before(const T& item) const noexcept {
+        return at(static_cast<const hook&>(item).previous_);
+    }
+    T* after(const T& item) const noexcept { return at(static_cast<const hook&>(item).next_); }
+
+private:
+    T* at(hook* position) const noexcept {
+        return position == &end_ ? nullptr : static_cast<T*>(position);
+    }
+
+    static void insert(hook& position, T& item) noexcept {
+        hook& fresh = item;
+        assert(!fresh.is_linked());
+        fresh.next_ = &position;
+        fresh.previous_ = position.previous_;
+        position.previous_->next_ = &fresh;
+        position.previous_ = &fresh;
+    }
+
+    hook end_;
+};
+
+} // namespace weft

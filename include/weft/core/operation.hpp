@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>
+#include <coroutine>
+#include <type_traits>
+
+#include <weft/core/branch.hpp>
+
+namespace weft {
+
+/// The base of an awaiter that suspends a branch: derive `class wait : public operation<wait>` and
+/// write
+///
+///     bool start(weft::branch&) noexcept;   // true: complete already, nothing to wait for
+///     bool withdraw() noexcept override;    // cancelled: see operation_base
+///     T await_resume();                     // the result, or throw
+///     void postponed() noexcept;            // optional: complete, but resumes only in the next turn
+///
+/// and a destructor that unlinks it from whatever it waits in. When what it waits for has come,
+/// call `complete()` once. examples/custom_awaitable.cpp is the page to copy.
+///
+/// Order   The branch goes on when its turn comes, never inside of `complete()`.
+/// Cancel  A branch that is cancelled stops before `start`; so `start` may have effects.
+template <class Derived>
+class operation : public operation_base {
+public:
+    bool await_ready() const noexcept { return false; }
+
+    template <std::derived_from<frame> Promise>
+    auto await_suspend(std::coroutine_handle<Promise> waiter) noexcept {
+        frame& promise = waiter.promise();
+        auto& self = static_cast<Derived&>(*this);
+        if constexpr (std::same_as<decltype(self.start(*promise.in)), bool>) {
+            return promise.in->begin(self, &promise);
+        } else {
+            // Starts by a transfer: null means "complete", and the waiter itself goes on.
+            auto next = promise.in->begin_transfer(self, &promise);
+            return next ? next : std::coroutine_handle<>(waiter);
+        }
+    }
+
+protected:
+    /// It is complete: `await_resume` is called when the branch's turn comes.
+    void complete() noexcept { this->waiter()->ready(); }
+};
+
+/// An awaiter that weft can start on a branch, with or without a coroutine around it.
+template <class W>
+concept starts_on_branch = requires(std::remove_reference_t<W>& awaiter, branch& on) {
+    awaiter.start(on);
+};
+
+} // namespace weft

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+namespace weft {
+
+class branch;
+class branch_owner;
+
+/// Anything that suspends a branch: it lives in the frame that awaits it, or in the owner of a
+/// branch that has no frame. Derive from `operation`, in core/operation.hpp.
+class operation_base {
+public:
+    /// Asks it to be withdrawn, because its branch is cancelled. True: it had no effect, never
+    /// will, and forgets the branch. False: it ends later, and calls `ready` or `stop` then.
+    virtual bool withdraw() noexcept = 0;
+    /// The branches that it waits for, if it waits for branches.
+    virtual branch_owner* children() noexcept { return nullptr; }
+    /// What it is, for the dump: "sleep", "mutex.lock".
+    virtual const char* describe() const noexcept { return "operation"; }
+
+    operation_base(const operation_base&) = delete;
+
+protected:
+    operation_base() noexcept = default;
+    ~operation_base() = default;
+
+    branch* waiter() const noexcept { return branch_; }
+
+private:
+    friend branch;
+    branch* branch_ = nullptr;
+};
+
+} // namespace weft

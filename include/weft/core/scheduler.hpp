@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <utility>
+
+#include <weft/core/intrusive_list.hpp>
+#include <weft/core/raise.hpp>
+
+namespace weft {
+
+class branch;
+class scheduler;
+struct frame;
+
+/// Something whose turn will come: it waits in a ready queue and is run once from there.
+/// Destroying it takes it out.
+class runnable : public list_hook<> {
+public:
+    virtual void run() noexcept = 0;
+    /// The loop is gone: it will never run. Destroys itself if nobody else does.
+    virtual void discard() noexcept {}
+
+    bool is_queued() const noexcept { return list_hook<>::is_linked(); }
+    void leave_queue() noexcept { list_hook<>::unlink(); }
+
+protected:
+    ~runnable() = default;
+};
+
+/// What this thread is doing right now.
+struct execution {
+    branch* current = nullptr;      ///< whose code runs
+    scheduler* loop = nullptr;      ///< whose turn it is part of
+    std::uintptr_t stack_limit = 0; ///< no transfer below this address: see `transfer`
+    const frame* destroyed = nullptr; ///< the frame that `branch` destroyed under its awaiter
+};
+inline constinit thread_local execution this_execution{};
+
+/// An intrusive first-in first-out queue of what is ready: all that coroutines, locks and channels
+/// need to know of an event loop.
+///
+/// Order    Whoever becomes ready runs after all who were ready before. Nothing is resumed by the
+///          call that makes it ready.
+/// Threads  One: whoever constructed it.
+class scheduler {
+public:
+    /// How many operations of one branch may complete without suspending in one resumption.
+    static constexpr unsigned completions_per_resumption = 64;
+
+    scheduler(scheduler&&) = delete;
+
+    /// Puts `item` at the end of the queue.
+    void enqueue(runnable& item) noexcept {
+        assert(thread_ == &this_execution && "a loop was used from a thread that is not its own");
+        item.leave_queue();
+        ready_.push_back(item);
+    }
+
+    /// Lets `item` run next, before everything that is queued, as soon as the stack has unwound.
+    void run_next(runnable& item) noexcept {
+        if (next_) {
+            item.leave_queue();
+            ready_.push_front(item);
+        } else {
+            next_ = &item;
+        }
+    }
+
+    /// Takes an error that nobody can receive. `name` is the task's, or empty.
+    virtual void unhandled(std::exception_ptr error, const char* name) noexcept = 0;
+
+    /// Puts `item` at the end of the queue. May be called from any thread; `item` must live until
+    /// it has run.
+    virtual void enqueue_threadsafe(runnable& item) noexcept = 0;
+    /// Takes back what was given to `enqueue_threadsafe`, if it has not run. On the loop's thread.
+    virtual void withdraw_threadsafe(runnable& item) noexcept = 0;
+
+    /// Whether the caller is on the thread of this loop.
+    bool on_its_thread() const noexcept { return thread_ == &this_execution; }
+
+    /// How deep the stack may grow below the loop before a transfer between coroutines goes
+    /// through the loop instead, in bytes.
+    void set_stack_allowance(std::size_t bytes) noexcept { stack_allowance_ = bytes; }
+
+protected:
+    scheduler() noexcept = default;
+    ~scheduler() = default;
+
+    /// Runs what is queued now, in order. Returns how many ran. What becomes ready meanwhile is
+    /// left for the next call.
+    std::size_t run_ready() noexcept;
+
+    bool has_ready() const noexcept { return !ready_.empty(); }
+    intrusive_list<runnable>& ready() noexcept { return ready_; }
+
+    /// From now on the thread of this loop is the caller's.
+    void bind_to_thread() noexcept { thread_ = &this_execution; }
+
+    /// Called every 64 resumptions within `run_ready`: a long turn must starve nobody.
+    virtual void breathe() noexcept = 0;
+
+private:
+    friend branch;
+
+    static constexpr unsigned resumptions_per_breath = 64;
+
+    intrusive_list<runnable> ready_;
+    runnable* next_ = nullptr;
+    branch* finished_ = nullptr;          // whose outermost frame ended in this resumption
+    intrusive_list<runnable> cancelling_; // branches, while the operations below them are asked
+    bool is_cancelling_ = false;
+    unsigned budget_ = completions_per_resumption;
+    std::size_t stack_allowance_ = 16384;
+    execution* thread_ = &this_execution;
+};
+
+/// Gives an error that nobody can receive to the loop that runs on this thread, or prints it if
+/// none does. `name` is the task's, or empty.
+void report_unhandled(std::exception_ptr error, const char* name) noexcept;
+void print_unhandled(const std::exception_ptr& error, const char* name) noexcept;
+
+// Implementation ------------------------------------------------------------
+
+inline std::size_t scheduler::run_ready() noexcept {
+    auto& thread = this_execution;
+    const execution outer = std::exchange(
+        thread, execution{nullptr, this,
+                          reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) -
+                              stack_allowance_,
+                          nullptr});
+    intrusive_list<runnable> turn;
+    turn.append(ready_);
+    std::size_t count = 0;
+    while (!turn.empty()) {
+        turn.pop_front().run();
+        while (next_) std::exchange(next_, nullptr)->run();
+        if (++count % resumptions_per_breath == 0) breathe();
+    }
+    thread = outer;
+    return count;
+}
+
+inline void report_unhandled(std::exception_ptr error, const char* name) noexcept {
+    if (auto* loop = this_execution.loop) return loop->unhandled(std::move(error), name);
+    print_unhandled(error, name);
+}
+
+inline void print_unhandled(const std::exception_ptr& error, const char* name) noexcept {
+    const bool known = visit_error<std::exception>(error, [&](const std::exception& found) {
+        std::fprintf(stderr, "weft: unhandled error%s%s: %s\n", *name ? " in " : "", name,
+                     found.what());
+    });
+    if (!known) std::fprintf(stderr, "weft: unhandled error%s%s\n", *name ? " in " : "", name);
+}
+
+} // namespace weft

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cassert>
+#include <concepts>
+#include <coroutine>
+#include <exception>
+#include <memory>
+#include <source_location>
+#include <type_traits>
+#include <utility>
+
+#include <weft/core/error.hpp>
+#include <weft/core/frame_pool.hpp>
+#include <weft/core/prepared.hpp>
+#include <weft/coro/generator_body.hpp>
+
+namespace weft {
+
+/// A sequence whose elements are awaited: a coroutine that yields, and awaits in between.
+///
+///     weft::async_generator<message> messages(weft::tcp_stream& from) {
+///         while (auto next = co_await receive(from)) co_yield std::move(*next);
+///     }
+///
+///     while (auto* m = co_await in.next()) handle(*m);
+///
+/// Ownership  The generator owns its body. Destroying it destroys the body where it is, without
+///            its `finally`s; `co_await close()` before that runs them. Move-only.
+/// Errors     What the body throws is rethrown by `next`, once; after that the sequence has ended.
+/// Cancel     The body is a branch of its own: a cancelled `next` leaves it going, and the element
+///            that it makes is the next `next`'s. So `with_timeout(1s, g.next())` loses nothing.
+template <class T>
+class [[nodiscard]] async_generator {
+    static_assert(std::is_object_v<T>, "an async_generator yields objects; use a pointer for T&");
+
+public:
+    struct promise_type;
+
+    async_generator(async_generator&& other) noexcept
+        : body_(std::exchange(other.body_, nullptr)) {}
+    async_generator& operator=(async_generator&& other) noexcept {
+        if (this != &other) {
+            if (body_) body_->dispose();
+            body_ = std::exchange(other.body_, nullptr);
+        }
+        return *this;
+    }
+    ~async_generator() {
+        if (body_) body_->dispose();
+    }
+
+    /// Waits for the next element. Returns its address, or null at the end; the element is valid
+    /// until the next call of `next`.
+    /// Errors  Rethrows what the body throws; throws `error` (errc::busy) if somebody waits
+    ///         already, `deadlock_error` if the body asks itself.
+    auto next() noexcept {
+        assert(body_ && "an async_generator that was moved from");
+        return prepared<next_element<T>, generator_body<T>*>(body_);
+    }
+
+    /// Cancels what the generator is doing and waits until it has ended; then the sequence has no
+    /// more elements.
+    /// Errors  Rethrows an error of the body's clean-up.
+    /// Cancel  Waits for the end all the same.
+    auto close() noexcept {
+        assert(body_ && "an async_generator that was moved from");
+        return prepared<close_generator<T>, generator_body<T>*>(body_);
+    }
+
+private:
+    explicit async_generator(generator_body<T>* body) noexcept : body_(body) {}
+
+    generator_body<T>* body_;
+};
+
+// Implementation ------------------------------------------------------------
+
+template <class T>
+struct async_generator<T>::promise_type : generator_frame<T>, frame_pool::allocated {
+    async_generator get_return_object() {
+        return async_generator(new generator_body<T>(*this));
+    }
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+    auto final_suspend() const noexcept { return finish_branch{}; }
+    void return_void() const noexcept {}
+    void unhandled_exception() noexcept {
+        if (this->in && this->in->is_destroying())
+            terminate_with("a destructor threw while a cancel destroyed its coroutine");
+        this->error = std::current_exception();
+    }
+
+    auto yield_value(T&& element,
+                     std::source_location at = std::source_location::current()) noexcept {
+        this->awaits_at = at;
+        return yield_element<T, nothing>(std::addressof(element));
+    }
+    auto yield_value(const T& element,
+                     std::source_location at = std::source_location::current())
+        requires std::copy_constructible<T>
+    {
+        this->awaits_at = at;
+        return yield_element<T, T>(element);
+    }
+    template <class A>
+    decltype(auto) await_transform(A&& awaitable,
+                                   std::source_location at = std::source_location::current()) {
+        return awaits_in_branch::adapt(*this, std::forward<A>(awaitable), at);
+    }
+
+private:
+    struct nothing {};
+    struct finish_branch : std::suspend_always {
+        std::coroutine_handle<>
+        await_suspend(std::coroutine_handle<promise_type> ended) const noexcept {
+            frame& self = ended.promise();
+            if (self.in->is_destroying())
+                terminate_with("a destructor threw while a cancel destroyed its coroutine");
+            return self.in->finish();
+        }
+    };
+};
+
+} // namespace weft

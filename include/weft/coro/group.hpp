@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <source_location>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <weft/core/branch_owner.hpp>
+#include <weft/core/child.hpp>
+#include <weft/core/error.hpp>
+#include <weft/core/exception_group.hpp>
+#include <weft/core/frame_pool.hpp>
+#include <weft/coro/join_handle.hpp>
+
+namespace weft {
+
+/// What a child's error does to the others.
+enum class on_error {
+    cancel,  ///< siblings are cancelled; the first error is rethrown, later ones are unhandled
+    report,  ///< siblings go on; the error waits for the child's handle, or is unhandled
+    collect, ///< as `cancel`, but every error is rethrown, in an `exception_group`
+};
+
+/// A callable with its arguments: what `spawn(f, args...)` keeps in the child.
+template <class F, class... Args>
+class bound_call {
+public:
+    template <class G, class... Given>
+    explicit bound_call(G&& callable, Given&&... args)
+        : callable_(std::forward<G>(callable)), args_(std::forward<Given>(args)...) {}
+
+    /// Calls `f` as an lvalue with the arguments as rvalues, once.
+    decltype(auto) operator()() {
+        return std::apply(
+            [this](Args&... args) -> decltype(auto) {
+                return std::invoke(callable_, std::move(args)...);
+            },
+            args_);
+    }
+
+private:
+    [[no_unique_address]] F callable_;
+    [[no_unique_address]] std::tuple<Args...> args_;
+};
+
+/// What every group is made of: it owns spawned children, hears how they end, and knows what an
+/// error means to the others.
+class group : public branch_owner {
+public:
+    on_error policy() const noexcept { return policy_; }
+    std::size_t size() const noexcept { return size_; }
+    bool empty() const noexcept { return size_ == 0; }
+    bool spawns() const noexcept override { return true; }
+
+    /// Cancels the children, newest first, and refuses new ones until the group is joined.
+    void cancel(std::source_location at = std::source_location::current()) noexcept {
+        cancelled_ = true;
+        cancel_children(at);
+    }
+
+    const char* reason(std::size_t& size) const noexcept override {
+        constexpr std::string_view text = "its group was cancelled";
+        size = text.size();
+        return text.data();
+    }
+
+    /// Starts `source` as a child when its turn comes.
+    /// Errors  Throws `closed_error` if the group is cancelled; `source` is destroyed unstarted.
+    /// `prepare(child)` is called before it can run.
+    template <forkable A, class Prepare>
+    void spawn_child(A source, Prepare&& prepare);
+    template <forkable A>
+    join_handle<fork_result_t<A>> spawn_child(A source) {
+        join_handle<fork_result_t<A>> handle;
+        spawn_child(std::move(source), [&](spawned_branch<fork_result_t<A>>& child) {
+            handle = join_handle<fork_result_t<A>>(child);
+        });
+        return handle;
+    }
+
+    void child_ended(branch& child, ending how) noexcept override;
+
+protected:
+    explicit group(on_error policy) noexcept : policy_(policy) {}
+    ~group();
+
+    /// Counts an error, of a child or of somebody whose fate is the group's.
+    void record_error(std::exception_ptr error, const char* name) noexcept;
+    /// The last child has ended.
+    virtual void group_emptied() noexcept {}
+    /// An error has cancelled the group.
+    virtual void group_failed() noexcept {}
+
+    bool has_error() const noexcept { return first_error_ || !errors_.empty(); }
+    /// The group can be used again: rethrows what went wrong until now.
+    void rethrow_errors();
+
+    void cancel_for_parent(std::source_location at) noexcept override { cancel(at); }
+
+private:
+    template <class A>
+    class spawned;
+
+    std::exception_ptr first_error_;
+    std::vector<std::exception_ptr> errors_; // on_error::collect only
+    std::size_t size_ = 0;
+    on_error policy_;
+    bool cancelled_ = false;
+    bool excused_ = false; // the error of the child that ends now is not the group's
+};
+
+// Implementation ------------------------------------------------------------
+
+template <class A>
+class group::spawned final : public child<A, spawned_branch<fork_result_t<A>>>,
+                             public frame_pool::allocated {
+    using base = child<A, spawned_branch<fork_result_t<A>>>;
+
+public:
+    using base::base;
+
+private:
+    void end(ending how) noexcept override {
+        if (how == ending::finished) {
+            this->collect();
+        } else {
+            this->clear();
+            this->outcome_.set_cancelled();
+        }
+        // In a group that cancels, the group gets every error, whoever else joins the child; that
+        // of a child that is being started is the starter's.
+        auto& owner = static_cast<group&>(this->owner());
+        owner.excused_ = this->is_starting();
+        if (owner.policy_ != on_error::report || owner.excused_) this->set_error_taken();
+        this->keep(); // until everybody has been told
+        this->report(how);
+        this->wake_joiners();
+        this->release();
+    }
+    void dismiss() noexcept override {
+        if (!this->is_joined())
+            if (auto error = this->error()) report_unhandled(std::move(error), this->name());
+        delete this;
+    }
+};
+
+template <forkable A, class Prepare>
+void group::spawn_child(A source, Prepare&& prepare) {
+    if (cancelled_)
+        raise<closed_error>("spawn into a group that is cancelled or finished",
+                            errc::group_closed);
+    auto* fresh = new spawned<A>(*this, std::move(source));
+    guarded([&] { fresh->inherit_bindings(); },
+            [&](std::exception_ptr error) {
+                delete fresh;
+                std::rethrow_exception(error);
+            });
+    prepare(*fresh);
+    adopt(*fresh);
+    ++size_;
+    enqueue(*fresh);
+}
+
+inline group::~group() {
+    drop_children();
+    if (first_error_) report_unhandled(std::move(first_error_), "");
+    for (auto& each : errors_) report_unhandled(std::move(each), "");
+}
+
+inline void group::child_ended(branch& child, ending how) noexcept {
+    --size_;
+    if (how == ending::finished && policy_ != on_error::report && !excused_)
+        if (auto error = child.error()) record_error(std::move(error), child.name());
+    if (how == ending::dropped || size_ != 0) return;
+    group_emptied();
+    emptied();
+}
+
+inline void group::record_error(std::exception_ptr error, const char* name) noexcept {
+    if (policy_ == on_error::collect) {
+        guarded([&] { errors_.push_back(error); },
+                [&](std::exception_ptr) { report_unhandled(error, name); });
+    } else if (first_error_) {
+        report_unhandled(std::move(error), name);
+        return;
+    } else {
+        first_error_ = std::move(error);
+    }
+    if (cancelled_) return;
+    cancel();
+    group_failed();
+}
+
+inline void group::rethrow_errors() {
+    cancelled_ = false;
+    if (first_error_) std::rethrow_exception(std::exchange(first_error_, nullptr));
+    if (!errors_.empty()) raise<exception_group>(std::exchange(errors_, {}));
+}
+
+} // namespace weft

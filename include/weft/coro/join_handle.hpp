@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cassert>
+#include <exception>
+#include <source_location>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include <weft/core/branch.hpp>
+#include <weft/core/child.hpp>
+#include <weft/core/error.hpp>
+#include <weft/core/intrusive_list.hpp>
+#include <weft/core/operation.hpp>
+#include <weft/core/outcome.hpp>
+#include <weft/core/prepared.hpp>
+
+namespace weft {
+
+namespace detail {
+
+struct joining;
+/// An operation that waits for a spawned child.
+class joiner : public list_hook<joining> {
+public:
+    virtual void child_done() noexcept = 0;
+
+protected:
+    ~joiner() = default;
+};
+
+} // namespace detail
+
+/// A branch spawned by a group: it keeps its result for whoever has its handle.
+template <class T>
+class spawned_branch : public result_branch<T> {
+public:
+    /// Handles and joins use it; when nobody does and it has ended, it is destroyed.
+    void keep() noexcept { ++uses_; }
+    void release() noexcept {
+        if (--uses_ == 0 && this->is_done()) dismiss();
+    }
+    bool is_used() const noexcept { return uses_ != 0; }
+
+    /// Somebody has received the outcome: an error in it need not be reported.
+    void set_joined() noexcept { joined_ = true; }
+    bool is_joined() const noexcept { return joined_; }
+    /// The group has received the error.
+    void set_error_taken() noexcept { joined_ = true; }
+
+    /// Somebody waits for it to call `started`: until then its errors are his.
+    void set_starting(bool starting) noexcept { starting_ = starting; }
+    bool is_starting() const noexcept { return starting_; }
+
+    void add(detail::joiner& joiner) noexcept { joiners_.push_back(joiner); }
+
+protected:
+    using result_branch<T>::result_branch;
+
+    void wake_joiners() noexcept {
+        while (!joiners_.empty()) joiners_.pop_front().child_done();
+    }
+
+private:
+    /// Destroys it, and reports an error that nobody has received.
+    virtual void dismiss() noexcept = 0;
+
+    intrusive_list<detail::joiner, detail::joining> joiners_;
+    unsigned uses_ = 0;
+    bool joined_ = false;
+    bool starting_ = false;
+};
+
+namespace detail {
+
+/// Waits until a spawned child has ended. `As` says what is made of its outcome.
+template <class T, class As>
+class join_operation final : public operation<join_operation<T, As>>, public joiner {
+public:
+    explicit join_operation(spawned_branch<T>* child) noexcept : child_(child) { child_->keep(); }
+    ~join_operation() { child_->release(); }
+
+    bool start(branch& waiter) noexcept;
+    bool withdraw() noexcept override {
+        this->unlink();
+        return true;
+    }
+    void child_done() noexcept override { this->complete(); }
+    const char* describe() const noexcept override { return "join"; }
+    decltype(auto) await_resume() {
+        if (own_) raise<deadlock_error>("a task waits for its own end");
+        return As::result(*child_);
+    }
+
+private:
+    spawned_branch<T>* child_;
+    bool own_ = false;
+};
+
+struct as_value {
+    template <class T>
+    static T result(spawned_branch<T>& child) {
+        child.set_joined();
+        return child.outcome().take();
+    }
+};
+struct as_outcome {
+    template <class T>
+    static outcome<T> result(spawned_branch<T>& child) {
+        child.set_joined();
+        return std::move(child.outcome());
+    }
+};
+struct as_nothing {
+    template <class T>
+    static void result(spawned_branch<T>&) noexcept {}
+};
+
+} // namespace detail
+
+/// What one has of a spawned child: to wait for it, to receive its result, to cancel it.
+///
+/// Ownership  The group owns the child. Destroying the handle neither joins nor cancels; it keeps
+///            only the result alive. Move-only.
+/// Lifetime   It may outlive the group and the loop. What it returns to be awaited refers to the
+///            child, and must begin before the handle is destroyed.
+template <class T = void>
+class join_handle {
+public:
+    join_handle() noexcept = default;
+    explicit join_handle(spawned_branch<T>& child) noexcept : child_(&child) { child_->keep(); }
+    join_handle(join_handle&& other) noexcept : child_(std::exchange(other.child_, nullptr)) {}
+    join_handle& operator=(join_handle&& other) noexcept {
+        join_handle(std::move(other)).swap(*this);
+        return *this;
+    }
+    ~join_handle() {
+        if (child_) child_->release();
+    }
+
+    void swap(join_handle& other) noexcept { std::swap(child_, other.child_); }
+
+    /// Waits for the child and returns its result, once.
+    /// Errors  Rethrows the child's error as it is; throws `cancelled_error` if it was cancelled,
+    ///         `deadlock_error` if it is the caller itself.
+    /// Cancel  Leaves the child alone.
+    /// Precondition  The handle is not empty.
+    auto operator co_await() & noexcept { return join<detail::as_value>(); }
+    auto operator co_await() && noexcept { return join<detail::as_value>(); }
+
+    /// Waits until the child has ended in any way. Never throws the child's error; any number of
+    /// times and of waiters. Cancelling the wait leaves the child alone.
+    auto wait() noexcept { return description<detail::as_nothing>(); }
+
+    /// Waits until the child has ended and returns how. Once, instead of `co_await`.
+    auto settled() noexcept { return description<detail::as_outcome>(); }
+
+    /// Asks the child to end; see `branch::cancel`. Returns at once.
+    void cancel(std::source_location at = std::source_location::current()) noexcept {
+        if (child_) child_->cancel(at);
+    }
+
+    /// Whether the child has ended. True for an empty handle.
+    bool done() const noexcept { return !child_ || child_->is_done(); }
+
+    std::string_view name() const noexcept { return child_ ? child_->name() : ""; }
+    join_handle& set_name(std::string_view name) {
+        assert(child_);
+        child_->make_notes().set_name(name.data(), name.size());
+        return *this;
+    }
+
+private:
+    template <class As>
+    auto join() noexcept {
+        assert(child_ && "a join_handle that refers to no child");
+        return detail::join_operation<T, As>(child_);
+    }
+    template <class As>
+    auto description() noexcept {
+        assert(child_ && "a join_handle that refers to no child");
+        return prepared<detail::join_operation<T, As>, spawned_branch<T>*>(child_);
+    }
+
+    spawned_branch<T>* child_ = nullptr;
+};
+
+// Implementation ------------------------------------------------------------
+
+template <class T, class As>
+bool detail::join_operation<T, As>::start(branch& waiter) noexcept {
+    if (child_->is_done()) return true;
+    own_ = waiter.is_within(*child_);
+    if (own_) return true;
+    child_->add(*this);
+    return false;
+}
+
+} // namespace weft

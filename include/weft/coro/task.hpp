@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cassert>
+#include <concepts>
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <source_location>
+#include <type_traits>
+#include <utility>
+
+#include <weft/core/awaitable.hpp>
+#include <weft/core/branch.hpp>
+#include <weft/core/foreign.hpp>
+#include <weft/core/frame_pool.hpp>
+#include <weft/core/outcome.hpp>
+
+namespace weft {
+
+template <class T>
+class task_awaiter;
+
+/// An asynchronous computation that starts when it is awaited, and is awaited once.
+///
+///     weft::task<std::size_t> line_count(weft::tcp_stream& in);
+///
+///     weft::task<> report(weft::tcp_stream& in) {
+///         std::size_t lines = co_await line_count(in);
+///         std::cout << lines << '\n';
+///     }
+///
+/// Ownership  A task owns its coroutine frame; destroying it destroys the frame and what is in it.
+///            Awaiting moves the frame into the `co_await` expression. Move-only.
+/// Lifetime   Reference parameters are not copied: what they refer to must live until the task
+///            completes. The same holds for the closure of a lambda coroutine that captures.
+/// Errors     An exception that leaves the coroutine is rethrown by `co_await`.
+/// Cancel     Passes through: what the task waits on is cancelled, then its locals are destroyed,
+///            innermost frame first. No exception is thrown.
+template <class T = void>
+class [[nodiscard]] task {
+public:
+    struct promise_type;
+
+    task(task&& other) noexcept : coroutine_(std::exchange(other.coroutine_, {})) {}
+    task& operator=(task&& other) noexcept {
+        if (this != &other) {
+            if (coroutine_) coroutine_.destroy();
+            coroutine_ = std::exchange(other.coroutine_, {});
+        }
+        return *this;
+    }
+    ~task() {
+        if (coroutine_) coroutine_.destroy();
+    }
+
+    /// Starts the task and suspends the caller until it completes. Returns what it returned.
+    /// Precondition: the task has not been awaited or moved from.
+    task_awaiter<T> operator co_await() && noexcept {
+        assert(coroutine_ && "a task is awaited once: this one was awaited or moved from");
+        return task_awaiter<T>{std::exchange(coroutine_, {})};
+    }
+    void operator co_await() & = delete; // "co_await std::move(t)"
+
+private:
+    explicit task(std::coroutine_handle<promise_type> coroutine) noexcept
+        : coroutine_(coroutine) {}
+
+    std::coroutine_handle<promise_type> coroutine_;
+};
+
+/// Gives a promise its `co_return`. The language forbids declaring both return_value and
+/// return_void, so this is the only place where void is special.
+template <class T>
+struct task_returns : frame {
+    outcome<T> result;
+
+    template <std::convertible_to<T> U = T>
+    void return_value(U&& value) noexcept(std::is_nothrow_constructible_v<T, U>) {
+        if constexpr (std::is_reference_v<T>) {
+            T bound = static_cast<U&&>(value);
+            result.set_value(static_cast<std::remove_reference_t<T>&>(bound));
+        } else {
+            result.set_value(std::forward<U>(value));
+        }
+    }
+};
+
+template <>
+struct task_returns<void> : frame {
+    outcome<void> result;
+
+    void return_void() noexcept { result.set_value(); }
+};
+
+// Implementation ------------------------------------------------------------
+
+/// What a coroutine that runs in a branch does when it awaits: it leaves the place, and adapts
+/// what is not weft's own.
+struct awaits_in_branch {
+    template <class A>
+    static decltype(auto) adapt(frame& self, A&& awaitable, std::source_location at) {
+        static_assert(awaits<A>,
+                      "this cannot be awaited here; a task is awaited once, as an rvalue: "
+                      "co_await std::move(t)");
+        self.awaits_at = at;
+        if constexpr (awaits<A>) return make_awaiter<false>(std::forward<A>(awaitable));
+    }
+};
+
+template <class T>
+struct task<T>::promise_type : task_returns<T>, frame_pool::allocated {
+    task get_return_object() noexcept {
+        return task{std::coroutine_handle<promise_type>::from_promise(*this)};
+    }
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+    auto final_suspend() const noexcept { return continue_parent{}; }
+
+    template <class A>
+    decltype(auto) await_transform(A&& awaitable,
+                                   std::source_location at = std::source_location::current()) {
+        return awaits_in_branch::adapt(*this, std::forward<A>(awaitable), at);
+    }
+
+    void unhandled_exception() noexcept {
+        if (this->in && this->in->is_destroying())
+            terminate_with("a destructor threw while a cancel destroyed its coroutine");
+        this->result.set_error(std::current_exception());
+    }
+
+private:
+    struct continue_parent : std::suspend_always {
+        std::coroutine_handle<>
+        await_suspend(std::coroutine_handle<promise_type> ended) const noexcept {
+            frame& self = ended.promise();
+            if (self.in->is_destroying()) [[unlikely]]
+                terminate_with("a destructor threw while a cancel destroyed its coroutine");
+            return self.parent ? self.in->transfer(*self.parent) : self.in->finish();
+        }
+    };
+};
+
+/// Owns the frame of a task that is awaited. Immovable once the task has begun.
+template <class T>
+class [[nodiscard]] task_awaiter {
+    using promise = typename task<T>::promise_type;
+
+public:
+    explicit task_awaiter(std::coroutine_handle<promise> child) noexcept : child_(child) {}
+    task_awaiter(task_awaiter&&) = delete;
+    ~task_awaiter() {
+        // A cancel destroys a chain from its leaf, so the child may be gone already.
+        if (static_cast<frame*>(std::addressof(child_.promise())) == this_execution.destroyed)
+            [[unlikely]]
+            this_execution.destroyed = nullptr;
+        else
+            child_.destroy();
+    }
+
+    bool await_ready() const noexcept { return false; }
+    template <std::derived_from<frame> Promise>
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> parent) noexcept {
+        frame& above = parent.promise();
+        frame& below = child_.promise();
+        below.in = above.in;
+        below.parent = &above;
+        return above.in->transfer(below);
+    }
+    T await_resume() { return child_.promise().result.take_completed(); }
+
+    /// Starts it as the outermost frame of a branch.
+    std::coroutine_handle<> start(branch& on) noexcept {
+        frame& outermost = child_.promise();
+        outermost.in = &on;
+        on.set_leaf(outermost);
+        return on.transfer(outermost);
+    }
+
+private:
+    std::coroutine_handle<promise> child_;
+};
+
+} // namespace weft

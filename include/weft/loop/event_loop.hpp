@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <cassert>
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include <weft/core/error.hpp>
+#include <weft/core/scheduler.hpp>
+#include <weft/coro/task_group.hpp>
+#include <weft/loop/default_reactor.hpp>
+#include <weft/loop/inbox.hpp>
+#include <weft/loop/loop_clock.hpp>
+#include <weft/loop/manual_reactor.hpp>
+#include <weft/loop/post.hpp>
+#include <weft/loop/reactor.hpp>
+#include <weft/loop/timer_queue.hpp>
+
+namespace weft {
+
+/// Runs branches: those that are ready, those whose time has come, those whose descriptors are
+/// ready, and what other threads post.
+///
+/// `weft::run(main())` makes one and is all that most programs need. To put weft inside of another
+/// program's loop, call `poll()` from there: examples/embed.cpp.
+///
+/// Order    One turn: the system is asked, waiting only if nothing is ready; what is due is queued
+///          behind what is ready; all that is queued then runs, in order.
+/// Threads  One; only `post_threadsafe`, `handle` and `stop` may be called from others.
+class event_loop : public scheduler {
+public:
+    /// Where time comes from. `manual`: it moves by `advance` only. `simulated`: it jumps to the
+    /// next deadline when nothing is ready, so that hours pass in no time.
+    enum class time { system, manual, simulated };
+
+    /// Errors  Throws `std::system_error` if the system has no descriptor left.
+    event_loop() : event_loop(time::system) {}
+    explicit event_loop(time source);
+    explicit event_loop(std::unique_ptr<reactor> system);
+    event_loop(event_loop&&) = delete;
+
+    /// Destroys what still runs, newest first: no `finally` runs. Posted callbacks are destroyed.
+    /// Precondition: it is not running.
+    ~event_loop();
+
+    /// Runs until `main` has ended, then cancels and joins everything that was spawned in this
+    /// loop, and returns what `main` returned.
+    /// Errors  Rethrows what `main` threw. Throws `cancelled_error` if it was cancelled or the
+    ///         loop was stopped; `error` (errc::busy) if a loop runs on this thread already, then
+    ///         `main` is destroyed unstarted; `deadlock_error` if time is not the system's and
+    ///         nothing can ever become ready.
+    template <class T>
+    T run(task<T> main) {
+        return run_branch(std::move(main));
+    }
+    /// Runs `f(args...)`, which are kept until it has ended.
+    template <class F, class... Args>
+        requires std::invocable<std::decay_t<F>&, std::decay_t<Args>...>
+    call_result_t<F, std::decay_t<Args>...> run(F&& f, Args&&... args) {
+        return run_branch(bound_call<std::decay_t<F>, std::decay_t<Args>...>(
+            std::forward<F>(f), std::forward<Args>(args)...));
+    }
+
+    /// Makes one turn without blocking. Returns how many branches and callbacks ran.
+    std::size_t poll();
+    /// Makes one turn; blocks until something is ready. Returns false, without a turn, if nothing
+    /// ever will be: no timer, no descriptor, nobody who could post.
+    bool run_one();
+
+    /// A descriptor that is readable when `poll` has something to do besides timers; -1: none.
+    int native_handle() const noexcept { return reactor_->native_handle(); }
+    /// When `poll` has something to do at the latest, descriptors aside. Nothing: no timer runs.
+    std::optional<time_point> next_deadline() const noexcept;
+
+    time_point now() const noexcept { return time_point(duration(reactor_->now())); }
+    /// Moves a manual or simulated clock; what is due runs in the next turn.
+    void advance(duration by) noexcept {
+        assert(manual_ && "only a manual clock can be advanced");
+        manual_->advance(by.count());
+    }
+
+    /// Calls `f()` in the next turn. Errors  What it throws is unhandled.
+    template <class F>
+    void post(F f) {
+        enqueue(*new posted<F, frame_pool::allocated>(std::move(f)));
+    }
+    /// As `post`, from any thread. Returns false if the loop is gone.
+    template <class F>
+    bool post_threadsafe(F f) {
+        return handle().post_threadsafe(std::move(f));
+    }
+    /// What other threads need to post, even when the loop may be gone.
+    loop_handle handle() const { return loop_handle(inbox_); }
+
+    /// Adds a child to the loop itself: it ends when `run` ends. Its error waits for its handle,
+    /// and is unhandled when nobody joins it.
+    template <class T>
+    join_handle<T> spawn(task<T> child) {
+        return root_.spawn(std::move(child));
+    }
+    template <class F, class... Args>
+        requires std::invocable<std::decay_t<F>&, std::decay_t<Args>...>
+    join_handle<call_result_t<F, std::decay_t<Args>...>> spawn(F&& f, Args&&... args) {
+        return root_.spawn(std::forward<F>(f), std::forward<Args>(args)...);
+    }
+
+    /// Ends `run` after the turn that runs, or the next one: `main` is cancelled and joined.
+    void stop() noexcept;
+
+    /// `f(std::exception_ptr, std::string_view task_name)` is called with every error that nobody
+    /// can receive, instead of printing it.
+    template <class F>
+    void on_unhandled(F f);
+
+    void unhandled(std::exception_ptr error, const char* name) noexcept override;
+    void enqueue_threadsafe(runnable& item) noexcept override { inbox_->push(item); }
+    void withdraw_threadsafe(runnable& item) noexcept override { inbox_->withdraw(item); }
+
+    // For operations.
+
+    void arm(timer& timer, time_point deadline) noexcept {
+        timers_.arm(timer, deadline.time_since_epoch().count());
+    }
+    weft::reactor& system() noexcept { return *reactor_; }
+    const branch_owner& root() const noexcept { return root_; }
+
+private:
+    struct root_group : task_group {
+        explicit root_group(scheduler& loop) : task_group(loop, on_error::report) {}
+        void reopen() { rethrow_errors(); }
+    };
+    // While the loop runs, it is this thread's, and nobody else's.
+    class running_scope {
+    public:
+        explicit running_scope(event_loop& loop) : loop_(loop) {
+            if (loop.running_)
+                raise<error>(errc::busy, "this loop runs already");
+            loop.bind_to_thread();
+            loop.running_ = true;
+        }
+        ~running_scope() { loop_.running_ = false; }
+
+    private:
+        event_loop& loop_;
+    };
+    class unhandled_hook {
+    public:
+        virtual ~unhandled_hook() = default;
+        virtual void call(std::exception_ptr error, std::string_view name) = 0;
+    };
+    template <class A>
+    class main_branch;
+
+    template <forkable A>
+    fork_result_t<A> run_branch(A main);
+    void run_until_done(const bool& done, branch& main);
+    bool collect(std::int64_t deadline);
+    bool take_turn(bool block, std::size_t& ran);
+    void breathe() noexcept override;
+
+    static constexpr std::int64_t longest_without_poll = 50'000; // ns, within one turn
+
+    std::unique_ptr<reactor> reactor_;
+    manual_reactor* manual_ = nullptr;
+    mutable timer_queue timers_; // finding the next deadline sorts
+    std::shared_ptr<inbox> inbox_;
+    std::unique_ptr<unhandled_hook> hook_;
+    std::int64_t last_poll_ = 0;
+    std::atomic<bool> stop_{false};
+    bool running_ = false;
+    root_group root_{*this};
+};
+
+/// The loop that runs on this thread. Precondition: one does.
+inline event_loop& this_loop() {
+    assert(this_execution.loop && "no loop runs on this thread");
+    return static_cast<event_loop&>(*this_execution.loop);
+}
+
+// Implementation ------------------------------------------------------------
+
+template <class A>
+class event_loop::main_branch final : public branch_owner {
+public:
+    main_branch(event_loop& loop, A&& main) : child_(*this, std::move(main)) {
+        attach(loop, nullptr);
+        adopt(child_);
+        enqueue(child_);
+    }
+    ~main_branch() { drop_children(); }
+
+    void child_ended(branch&, ending) noexcept override { done_ = true; }
+    const bool& done() const noexcept { return done_; }
+    auto& main() noexcept { return child_; }
+
+private:
+    child<A> child_;
+    bool done_ = false;
+};
+
+template <forkable A>
+fork_result_t<A> event_loop::run_branch(A main) {
+    if (this_execution.loop || running_)
+        raise<error>(errc::busy, "run: a loop runs on this thread already");
+    main_branch<A> branch(*this, std::move(main));
+    run_until_done(branch.done(), branch.main());
+    return branch.main().outcome().take();
+}
+
+inline time_point loop_clock::now() noexcept { return this_loop().now(); }
+
+inline event_loop::event_loop(time source) {
+    if (source == time::system) {
+        reactor_ = std::make_unique<default_reactor>();
+    } else {
+        auto own = std::make_unique<manual_reactor>(source == time::manual
+                                                        ? manual_reactor::clock::advances
+                                                        : manual_reactor::clock::jumps);
+        manual_ = own.get();
+        reactor_ = std::move(own);
+    }
+    inbox_ = std::make_shared<inbox>(*reactor_);
+}
+
+inline event_loop::event_loop(std::unique_ptr<reactor> system)
+    : reactor_(std::move(system)), inbox_(std::make_shared<inbox>(*reactor_)) {}
+
+inline event_loop::~event_loop() {
+    if (running_) terminate_with("an event_loop was destroyed while it runs");
+    // What is destroyed may still name its loop, spawn, post, and unlock.
+    const auto outer = std::exchange(this_execution, execution{});
+    this_execution.loop = this;
+    root_.drop_children();
+    inbox_->close(ready());
+    while (!ready().empty()) ready().pop_front().discard();
+    this_execution = outer;
+}
+
+inline void event_loop::stop() noexcept {
+    stop_.store(true, std::memory_order_relaxed);
+    inbox_->wake();
+}
+
+inline std::optional<time_point> event_loop::next_deadline() const noexcept {
+    if (has_ready()) return now();
+    if (const auto next = timers_.next_deadline()) return time_point(duration(*next));
+    return std::nullopt;
+}
+
+inline void event_loop::unhandled(std::exception_ptr error, const char* name) noexcept {
+    if (!hook_) return print_unhandled(error, name);
+    guarded([&] { hook_->call(error, name); },
+            [&](const std::exception_ptr& second) {
+                print_unhandled(error, name);
+                print_unhandled(second, "on_unhandled");
+            });
+}
+
+// A long turn must not keep timers, descriptors and other threads waiting.
+inline void event_loop::breathe() noexcept {
+    if (timers_.empty() && reactor_->idle() && inbox_->empty()) return;
+    const auto now = reactor_->now();
+    if (now - last_poll_ < longest_without_poll) return;
+    last_poll_ = now;
+    guarded([&] { collect(reactor::immediately); },
+            [this](std::exception_ptr error) { unhandled(std::move(error), "the event loop"); });
+}
+
+// Queues what has become ready outside. Returns false if it never will be.
+inline bool event_loop::collect(std::int64_t deadline) {
+    bool possible = true;
+    // An idle system costs no call in a turn that does not wait.
+    if (deadline != reactor::immediately || !reactor_->idle() || !inbox_->empty())
+        possible = reactor_->wait(deadline);
+    if (!inbox_->empty()) inbox_->take(ready());
+    if (!timers_.empty()) timers_.expire(reactor_->now());
+    return possible;
+}
+
+inline bool event_loop::take_turn(bool block, std::size_t& ran) {
+    auto deadline = reactor::immediately;
+    if (block && !has_ready() && !stop_.load(std::memory_order_relaxed))
+        deadline = timers_.next_deadline().value_or(reactor::never);
+    const bool possible = collect(deadline);
+    ran = run_ready();
+    return possible || ran != 0;
+}
+
+inline std::size_t event_loop::poll() {
+    const running_scope scope(*this);
+    std::size_t ran = 0;
+    take_turn(false, ran);
+    return ran;
+}
+
+inline bool event_loop::run_one() {
+    const running_scope scope(*this);
+    // Alone in the world: no timer, no descriptor, and nobody holds a handle by which to post.
+    if (!has_ready() && timers_.empty() && reactor_->idle() && inbox_->empty() &&
+        reactor_->outside_work() == 0 && inbox_.use_count() == 1)
+        return false;
+    std::size_t ran = 0;
+    return take_turn(true, ran);
+}
+
+inline void event_loop::run_until_done(const bool& done, branch& main) {
+    const running_scope scope(*this);
+    std::size_t ran = 0;
+    bool possible = true;
+    do
+        possible = take_turn(true, ran);
+    while (!done && possible && !stop_.load(std::memory_order_relaxed));
+
+    if (!done) main.cancel(std::source_location::current());
+    while (!done && take_turn(true, ran)) {}
+    root_.cancel();
+    while (!root_.empty() && take_turn(true, ran)) {}
+    root_.drop_children(); // those that wait for what can never happen
+    root_.reopen();
+    stop_.store(false, std::memory_order_relaxed);
+    if (!possible)
+        raise<deadlock_error>("run: nothing can ever become ready, and main has not ended");
+}
+
+template <class F>
+void event_loop::on_unhandled(F f) {
+    class typed final : public unhandled_hook {
+    public:
+        explicit typed(F callback) : callback_(std::move(callback)) {}
+        void call(std::exception_ptr error, std::string_view name) override {
+            callback_(std::move(error), name);
+        }
+
+    private:
+        F callback_;
+    };
+    hook_ = std::make_unique<typed>(std::move(f));
+}
+
+} // namespace weft

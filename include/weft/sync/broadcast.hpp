@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <optional>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+#include <weft/core/error.hpp>
+#include <weft/core/intrusive_list.hpp>
+#include <weft/core/raise.hpp>
+#include <weft/sync/ring.hpp>
+#include <weft/sync/wait_queue.hpp>
+
+namespace weft {
+
+/// What `broadcast` does about a subscription that has not received the last `capacity` items.
+enum class lagging {
+    wait,        ///< whoever sends waits for it
+    drop_oldest, ///< it misses the oldest item
+    disconnect,  ///< it misses all that it has not received, and gets no more
+};
+
+/// Passes every item to everybody who has subscribed.
+///
+///     weft::broadcast<price> prices{16, weft::lagging::drop_oldest};
+///
+///     auto mine = prices.subscribe();
+///     while (auto price = co_await mine.receive()) ...       // until it is closed
+///
+/// An item is kept until all have received it, and copied for each of them but the last. What
+/// nobody has subscribed to is dropped.
+///
+/// Order   Every subscription receives the items in the order in which they were sent, from the
+///         moment of `subscribe` on.
+/// Cancel  A cancelled `send` has not sent; a cancelled `receive` has taken nothing.
+/// Errors  What a constructor of `T` throws goes to whoever copies: a sender, whose item is not
+///         sent then, or a receiver, whose next item is the same.
+template <class T>
+class broadcast {
+    static_assert(std::is_object_v<T> && std::is_copy_constructible_v<T>,
+                  "every subscriber of a broadcast gets a copy of the item");
+    struct sending;
+    struct receiving;
+
+public:
+    class subscription;
+
+    /// Errors  Throws `std::invalid_argument` if `capacity` is zero or was a negative number.
+    explicit broadcast(std::size_t capacity, lagging policy = lagging::wait);
+    broadcast(broadcast&&) = delete;
+    /// Subscriptions that live receive nothing more.
+    ~broadcast();
+
+    subscription subscribe() noexcept { return subscription(*this); }
+
+    /// Sends `item` to all who have subscribed; waits only if the policy says so.
+    /// Errors  Throws `closed_error` if the broadcast is closed, before or while it waits.
+    auto send(T item) { return wait_queue::wait<sending>(this, std::move(item)); }
+
+    /// Senders are refused from now on. Subscriptions get what they have not received, then nothing.
+    void close() noexcept;
+    bool closed() const noexcept { return closed_; }
+
+private:
+    // An item and how many have still to receive it: never more than of the item behind it.
+    struct slot {
+        slot(T& sent, std::size_t subscriptions) : item(std::move(sent)), readers(subscriptions) {}
+        std::remove_cv_t<T> item;
+        std::size_t readers;
+    };
+
+    slot& at(std::uint64_t number) noexcept {
+        return items_[static_cast<std::size_t>(number - first_)];
+    }
+    std::uint64_t end() const noexcept { return first_ + items_.size(); }
+
+    bool accept(sending& sender) noexcept;
+    void put(T& item);
+    void discard_oldest() noexcept;
+    void remove_received() noexcept;
+
+    ring<slot> items_; // one more than the capacity: the oldest goes when the new one is in
+    lagging policy_;
+    std::uint64_t first_ = 0; // number of the oldest item
+    bool closed_ = false;
+    std::size_t readers_ = 0;
+    intrusive_list<subscription> subscriptions_;
+    wait_queue senders_;
+};
+
+/// A reader of a `broadcast`; leaves it when it is destroyed.
+///
+/// Lifetime  May outlive the broadcast. While somebody waits in `receive` it must stay where it is.
+template <class T>
+class [[nodiscard]] broadcast<T>::subscription : public list_hook<> {
+public:
+    subscription(subscription&& other) noexcept;
+    subscription& operator=(subscription&& other) noexcept;
+    ~subscription() { leave(); }
+
+    /// Waits for the next item. Returns nothing if the broadcast is closed and all items are
+    /// received, and after it has disconnected this subscription.
+    auto receive() noexcept { return wait_queue::wait<receiving>(this); }
+
+    /// How many items it was too slow for.
+    std::size_t missed() const noexcept { return missed_; }
+
+private:
+    friend broadcast;
+    explicit subscription(broadcast& source) noexcept;
+
+    std::uint64_t available() const noexcept { return source_ ? source_->end() - next_ : 0; }
+    bool at_end() const noexcept { return !source_ || (source_->closed_ && available() == 0); }
+    void take_over(subscription& other) noexcept;
+    void offer() noexcept;
+    void received() noexcept;
+    void leave() noexcept;
+
+    broadcast* source_; // null: disconnected
+    std::uint64_t next_;
+    std::uint64_t promised_ = 0; // items, to receivers that were woken
+    std::size_t missed_ = 0;
+    wait_queue receivers_;
+};
+
+// Implementation ------------------------------------------------------------
+
+template <class T>
+struct broadcast<T>::sending {
+    sending(broadcast* to, T&& sent) : target(to), item(std::move(sent)) {}
+
+    wait_queue& queue() noexcept { return target->senders_; }
+    bool begin(wait_queue::entry&) noexcept { return target->accept(*this); }
+    void result() {
+        if (refused) raise<closed_error>("the broadcast is closed");
+        if (error) std::rethrow_exception(error);
+    }
+    static constexpr const char* name = "broadcast.send";
+
+    broadcast* target;
+    std::exception_ptr error; // the item could not be moved
+    bool refused = false;
+    T item;
+};
+
+template <class T>
+struct broadcast<T>::receiving {
+    explicit receiving(subscription* by) noexcept : reader(by) {}
+
+    wait_queue& queue() noexcept { return reader->receivers_; }
+    bool begin(wait_queue::entry&) noexcept {
+        promised = reader->available() > reader->promised_;
+        if (promised) ++reader->promised_;
+        return promised || reader->at_end();
+    }
+    std::optional<T> result() {
+        if (!promised) return std::nullopt;
+        struct serve_others {
+            subscription& reader;
+            ~serve_others() { reader.offer(); }
+        } const finally{*reader};
+        --reader->promised_;
+        if (reader->available() == 0) return std::nullopt; // disconnected since
+        auto& [item, readers] = reader->source_->at(reader->next_);
+        std::optional<T> result;
+        if (readers == 1)
+            result.emplace(std::move_if_noexcept(item));
+        else
+            result.emplace(std::as_const(item));
+        reader->received();
+        return result;
+    }
+    void give_back() noexcept {
+        if (!promised) return;
+        --reader->promised_;
+        reader->offer();
+    }
+    static constexpr const char* name = "broadcast.receive";
+
+    subscription* reader;
+    bool promised = false;
+};
+
+template <class T>
+broadcast<T>::broadcast(std::size_t capacity, lagging policy)
+    : items_(capacity < PTRDIFF_MAX ? capacity + 1 : capacity), policy_(policy) {
+    if (capacity == 0) raise<std::invalid_argument>("broadcast: a capacity of zero");
+}
+
+template <class T>
+broadcast<T>::~broadcast() {
+    while (!subscriptions_.empty()) subscriptions_.front().leave();
+}
+
+template <class T>
+bool broadcast<T>::accept(sending& sender) noexcept {
+    sender.refused = closed_;
+    if (closed_) return true;
+    if (policy_ == lagging::wait && items_.size() + 1 == items_.capacity()) return false;
+    guarded([&] { put(sender.item); },
+            [&](std::exception_ptr error) { sender.error = std::move(error); });
+    return true;
+}
+
+template <class T>
+void broadcast<T>::put(T& item) {
+    if (readers_ == 0) return;
+    items_.push_back(item, readers_);
+    if (items_.full()) discard_oldest();
+    for (auto* each = subscriptions_.first(); each; each = subscriptions_.after(*each))
+        each->offer();
+}
+
+// Too slow were those who have still to receive the oldest item.
+template <class T>
+void broadcast<T>::discard_oldest() noexcept {
+    const auto oldest = first_;
+    for (auto* each = subscriptions_.first(); each;) {
+        auto& reader = *each;
+        each = subscriptions_.after(reader);
+        if (reader.next_ != oldest) continue;
+        if (policy_ == lagging::drop_oldest) {
+            ++reader.missed_;
+            ++reader.next_;
+            --items_.front().readers;
+        } else {
+            reader.missed_ += static_cast<std::size_t>(reader.available());
+            reader.leave();
+        }
+    }
+    remove_received();
+}
+
+template <class T>
+void broadcast<T>::remove_received() noexcept {
+    for (; !items_.empty() && items_.front().readers == 0; ++first_) items_.pop_front();
+    while (!senders_.empty() && items_.size() + 1 != items_.capacity()) {
+        auto& sender = request_of<sending>(senders_.front());
+        guarded([&] { put(sender.item); },
+                [&](std::exception_ptr error) { sender.error = std::move(error); });
+        senders_.wake_one();
+    }
+}
+
+template <class T>
+void broadcast<T>::close() noexcept {
+    closed_ = true;
+    while (!senders_.empty()) {
+        request_of<sending>(senders_.front()).refused = true;
+        senders_.wake_one();
+    }
+    for (auto* each = subscriptions_.first(); each; each = subscriptions_.after(*each))
+        each->offer();
+}
+
+template <class T>
+broadcast<T>::subscription::subscription(broadcast& source) noexcept
+    : source_(&source), next_(source.end()) {
+    source.subscriptions_.push_back(*this);
+    ++source.readers_;
+}
+
+template <class T>
+broadcast<T>::subscription::subscription(subscription&& other) noexcept
+    : list_hook<>(), source_(nullptr), next_(0) {
+    take_over(other);
+}
+
+template <class T>
+typename broadcast<T>::subscription&
+broadcast<T>::subscription::operator=(subscription&& other) noexcept {
+    if (this != &other) {
+        leave();
+        take_over(other);
+    }
+    return *this;
+}
+
+template <class T>
+void broadcast<T>::subscription::take_over(subscription& other) noexcept {
+    assert(receivers_.empty() && promised_ == 0 && other.receivers_.empty() &&
+           other.promised_ == 0 && "a subscription is moved while somebody receives from it");
+    next_ = other.next_;
+    missed_ = std::exchange(other.missed_, 0);
+    source_ = std::exchange(other.source_, nullptr);
+    if (!source_) return;
+    source_->subscriptions_.insert_before(other, *this);
+    other.unlink();
+}
+
+// For those who wait: items that are not promised, or the end.
+template <class T>
+void broadcast<T>::subscription::offer() noexcept {
+    for (; available() > promised_ && !receivers_.empty(); ++promised_) {
+        request_of<receiving>(receivers_.front()).promised = true;
+        receivers_.serve_one();
+    }
+    if (at_end()) receivers_.wake_all();
+}
+
+template <class T>
+void broadcast<T>::subscription::received() noexcept {
+    --source_->at(next_++).readers;
+    source_->remove_received();
+}
+
+template <class T>
+void broadcast<T>::subscription::leave() noexcept {
+    if (!source_) return;
+    auto& source = *std::exchange(source_, nullptr);
+    this->unlink();
+    --source.readers_;
+    for (auto number = next_; number != source.end(); ++number) --source.at(number).readers;
+    source.remove_received();
+    offer();
+}
+
+} // namespace weft

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <exception>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include <weft/core/error.hpp>
+#include <weft/core/raise.hpp>
+#include <weft/sync/ring.hpp>
+#include <weft/sync/wait_queue.hpp>
+
+namespace weft {
+
+/// Passes items from any number of senders to any number of receivers, and holds back who is too
+/// fast.
+///
+///     weft::channel<std::string> lines{64};
+///
+///     co_await lines.send(std::move(line));                  // waits while 64 items are in it
+///     while (auto line = co_await lines.receive()) ...       // until it is closed and empty
+///
+/// With a capacity of 0 nothing is kept: a sender waits until a receiver takes its item.
+///
+/// Order   First in, first out; senders and receivers are served in the order in which they came.
+/// Cancel  A cancelled `send` has not sent, and its item is destroyed; a cancelled `receive` has
+///         taken nothing.
+/// Errors  What a constructor of `T` throws goes to whoever moves: a sender, whose item is not
+///         sent then, or a receiver, whose item is lost.
+template <class T>
+class channel {
+    static_assert(!std::is_reference_v<T>,
+                  "a channel cannot pass references: what they refer to might be gone when they "
+                  "are received; use channel<T*> or channel<std::reference_wrapper<T>>");
+    static_assert(!std::is_void_v<T>, "a channel of nothing is a weft::semaphore");
+    static_assert(std::is_object_v<T> && !std::is_array_v<T> && std::is_destructible_v<T>,
+                  "a channel passes objects");
+    struct sending;
+    struct receiving;
+
+public:
+    /// Errors  Throws `std::invalid_argument` if `capacity` was a negative number.
+    explicit channel(std::size_t capacity) : items_(capacity), capacity_(capacity) {}
+    channel(channel&&) = delete;
+
+    /// Waits until there is room for `item`; in a channel without capacity, until it is received.
+    /// Errors  Throws `closed_error` if the channel is closed, before or while it waits.
+    auto send(T item) { return wait_queue::wait<sending>(this, std::move(item)); }
+
+    /// Waits for an item. Returns nothing if the channel is closed and nothing is left in it.
+    auto receive() noexcept { return wait_queue::wait<receiving>(this); }
+
+    /// Sends without waiting, moving from `item`. Returns whether it did; if not, `item` is
+    /// unchanged.
+    bool try_send(T& item) { return try_put(item); }
+    bool try_send(T&& item) { return try_put(item); }
+
+    /// Receives without waiting, what is not promised to a receiver that came before.
+    std::optional<T> try_receive();
+
+    /// Senders are refused from now on, those that wait included. Receivers get what is left, then
+    /// nothing.
+    void close() noexcept;
+    bool closed() const noexcept { return closed_; }
+
+    /// How many items are in it.
+    std::size_t size() const noexcept { return size_; }
+
+protected:
+    using stored = std::remove_cv_t<T>;
+
+    /// Keeps the items of a channel in another order than that of their arrival.
+    class order {
+    public:
+        virtual void push(stored& item) = 0;
+        virtual std::optional<T> pop() = 0;
+        virtual std::size_t size() const noexcept = 0;
+
+    protected:
+        ~order() = default;
+    };
+    channel(std::size_t capacity, order& items) noexcept
+        : items_(0), order_(&items), capacity_(capacity) {}
+
+private:
+    bool accept(sending& sender) noexcept;
+    bool provide(receiving& receiver) noexcept;
+    bool try_put(stored& item);
+    bool try_put(const stored& item) {
+        stored copy(item);
+        return try_put(copy);
+    }
+    void put(stored& item);
+    std::optional<T> take();
+    void hand_over(stored& item);
+    void fill() noexcept;
+    void offer() noexcept;
+
+    ring<stored> items_;
+    order* order_ = nullptr; // null: `items_`
+    std::size_t capacity_;
+    std::size_t size_ = 0;
+    std::size_t reserved_ = 0; // how many of the items are promised to receivers that were woken
+    bool closed_ = false;
+    wait_queue senders_;   // nobody, if there is room
+    wait_queue receivers_; // nobody, if there is an item that is not promised
+};
+
+// Implementation ------------------------------------------------------------
+
+template <class T>
+struct channel<T>::sending {
+    sending(channel* to, T&& sent) : target(to), item(std::move(sent)) {}
+
+    wait_queue& queue() noexcept { return target->senders_; }
+    bool begin(wait_queue::entry&) noexcept { return target->accept(*this); }
+    void result() {
+        if (refused) raise<closed_error>();
+        if (error) std::rethrow_exception(error);
+    }
+    static constexpr const char* name = "channel.send";
+
+    channel* target;
+    std::exception_ptr error; // the item could not be moved
+    bool refused = false;
+    stored item;
+};
+
+template <class T>
+struct channel<T>::receiving {
+    explicit receiving(channel* from) noexcept : source(from) {}
+
+    wait_queue& queue() noexcept { return source->receivers_; }
+    bool begin(wait_queue::entry&) noexcept { return source->provide(*this); }
+    std::optional<T> result() {
+        if (reserved) {
+            --source->reserved_;
+            return source->take();
+        }
+        return std::move(item); // nothing, if the channel is closed
+    }
+    void give_back() noexcept {
+        if (reserved) {
+            --source->reserved_;
+            source->offer();
+        } else if (item && !source->receivers_.empty()) {
+            // If that fails there is nobody left who could be told: the item dies with this.
+            guarded([&] { source->hand_over(*item); }, [](const std::exception_ptr&) {});
+        }
+    }
+    static constexpr const char* name = "channel.receive";
+
+    channel* source;
+    bool reserved = false;            // an item that is still in the channel
+    std::optional<stored> item; // handed over, in a channel without capacity
+};
+
+// Called with an item that has to go somewhere, at once or when the sender's turn comes.
+template <class T>
+bool channel<T>::accept(sending& sender) noexcept {
+    sender.refused = closed_;
+    if (closed_) return true;
+    bool sent = false;
+    guarded([&] { sent = try_put(sender.item); },
+            [&](std::exception_ptr error) { sender.error = std::move(error); });
+    return sent || sender.error;
+}
+
+template <class T>
+bool channel<T>::provide(receiving& receiver) noexcept {
+    if (size_ > reserved_) {
+        receiver.reserved = true;
+        ++reserved_;
+        return true;
+    }
+    while (capacity_ == 0 && !senders_.empty() && !receiver.item) {
+        auto& sender = request_of<sending>(senders_.front());
+        guarded([&] { receiver.item.emplace(std::move(sender.item)); },
+                [&](std::exception_ptr error) { sender.error = std::move(error); });
+        senders_.wake_one();
+    }
+    return receiver.item || (closed_ && size_ == 0);
+}
+
+template <class T>
+bool channel<T>::try_put(stored& item) {
+    if (closed_) return false;
+    if (capacity_ == 0) {
+        if (receivers_.empty()) return false;
+        hand_over(item);
+        return true;
+    }
+    if (size_ == capacity_) return false;
+    put(item);
+    offer();
+    return true;
+}
+
+template <class T>
+std::optional<T> channel<T>::try_receive() {
+    receiving now(this);
+    if (!provide(now)) return std::nullopt;
+    return now.result();
+}
+
+template <class T>
+void channel<T>::put(stored& item) {
+    if (order_) [[unlikely]]
+        order_->push(item);
+    else
+        items_.push_back(std::move(item));
+    ++size_;
+}
+
+// Takes the first item out. Whatever its move throws, the others are served.
+template <class T>
+std::optional<T> channel<T>::take() {
+    struct serve_others {
+        channel& self;
+        ~serve_others() {
+            self.size_ = self.order_ ? self.order_->size() : self.items_.size();
+            self.fill();
+        }
+    } const finally{*this};
+    if (order_) [[unlikely]]
+        return order_->pop();
+    struct remove {
+        ring<stored>& from;
+        ~remove() { from.pop_front(); }
+    } const first{items_};
+    return std::optional<T>(std::move(items_.front()));
+}
+
+// Without capacity: from hand to hand. Precondition: a receiver waits.
+template <class T>
+void channel<T>::hand_over(stored& item) {
+    request_of<receiving>(receivers_.front()).item.emplace(std::move(item));
+    receivers_.serve_one();
+}
+
+// There is room: for those who wait to send.
+template <class T>
+void channel<T>::fill() noexcept {
+    while (size_ != capacity_ && !senders_.empty()) {
+        auto& sender = request_of<sending>(senders_.front());
+        guarded([&] { put(sender.item); },
+                [&](std::exception_ptr error) { sender.error = std::move(error); });
+        senders_.wake_one();
+    }
+    offer();
+}
+
+// There may be items that are not promised: for those who wait to receive. An item stays in the
+// channel until its receiver resumes, so that it keeps its place if the receiver never does.
+template <class T>
+void channel<T>::offer() noexcept {
+    for (; size_ > reserved_ && !receivers_.empty(); ++reserved_) {
+        request_of<receiving>(receivers_.front()).reserved = true;
+        receivers_.serve_one();
+    }
+    if (closed_ && size_ == 0) [[unlikely]]
+        receivers_.wake_all();
+}
+
+template <class T>
+void channel<T>::close() noexcept {
+    if (closed_) return;
+    closed_ = true;
+    while (!senders_.empty()) {
+        request_of<sending>(senders_.front()).refused = true;
+        senders_.wake_one();
+    }
+    offer();
+}
+
+} // namespace weft

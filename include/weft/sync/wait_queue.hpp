@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cassert>
+#include <concepts>
+#include <coroutine>
+#include <utility>
+
+#include <weft/core/branch.hpp>
+#include <weft/core/intrusive_list.hpp>
+#include <weft/core/operation_base.hpp>
+#include <weft/core/prepared.hpp>
+#include <weft/core/raise.hpp>
+
+namespace weft {
+
+template <class Request>
+class queued;
+
+/// The parking place of locks and channels: branches that wait for one thing, in the order in which
+/// they came. A primitive is its state, one or two of these, and a *request* for each operation:
+///
+///     struct request {
+///         wait_queue& queue() noexcept;                  // where it waits
+///         bool begin(wait_queue::entry&) noexcept;       // true: complete already
+///         T result();                                    // what `co_await` gives, or throw
+///         static constexpr const char* name = "semaphore.acquire";
+///
+///         // Optional:
+///         void give_back() noexcept;  // it was handed something, and is destroyed before it
+///                                     // resumed: to whom does that go?
+///         void left() noexcept;       // cancelled or destroyed while it waited
+///         void proceed(wait_queue::entry&) noexcept;  // woken: instead of being complete
+///     };
+///     auto acquire() { return wait_queue::wait<request>(this); }  // the rest: its arguments
+///
+/// sync/semaphore.hpp is the smallest: copy it.
+///
+/// Order     First come, first served. Who is woken runs when its turn comes.
+/// Cancel    Whoever waits leaves the queue; whoever was woken before receives its result.
+/// Lifetime  Must outlive the waiters, and those who were handed something until they resume.
+///           Checked by `assert` and `terminate_with`; only where frames are destroyed is any order
+///           allowed, because tasks that are dropped may wait for each other's locks.
+class wait_queue {
+    struct linked;
+
+public:
+    class entry;
+
+    wait_queue() = default;
+    ~wait_queue() {
+        assert((empty() || destroying_frames()) &&
+               "a synchronisation object is destroyed while somebody waits for it");
+    }
+
+    /// Describes an operation that waits here, or wherever `Request(args...)` says.
+    template <class Request, class... Args>
+    static auto wait(Args... args) {
+        return prepared<queued<Request>, Args...>(std::move(args)...);
+    }
+
+    bool empty() const noexcept { return oldest_ == nullptr; }
+    /// The oldest waiter. Precondition: not empty.
+    entry& front() const noexcept { return *oldest_; }
+
+    /// Wakes the oldest waiter. Precondition: not empty.
+    void wake_one() noexcept;
+    void wake_all() noexcept {
+        while (!empty()) wake_one();
+    }
+    /// Wakes the oldest waiter and hands it something: its `result` will be called, or its
+    /// `give_back`. Precondition: not empty.
+    void serve_one() noexcept;
+
+    /// Puts `last` behind the others.
+    void push(entry& last) noexcept;
+    /// Takes out one that waits.
+    void remove(entry& waiter) noexcept;
+    /// Takes note that `served` was handed something, until it has received it.
+    void keep(entry& served) noexcept;
+
+    /// Whether the caller is the destructor of something in a frame that is cancelled or dropped.
+    static bool destroying_frames() noexcept {
+        return this_execution.current && this_execution.current->is_destroying();
+    }
+
+private:
+    // First those who were served and have not resumed, then those who wait.
+    intrusive_list<entry, linked> entries_;
+    entry* oldest_ = nullptr; // of those who wait
+};
+
+/// One that waits in a queue, whatever it is that it does there.
+class wait_queue::entry : public operation_base, public list_hook<linked> {
+public:
+    branch& waiter() const noexcept { return *operation_base::waiter(); }
+
+    /// The branch goes on when its turn comes.
+    void complete() noexcept { waiter().ready(); }
+
+    /// Tells requests of one queue apart, if its object needs that.
+    bool shares = false;
+
+protected:
+    explicit entry(bool proceeds) noexcept : proceeds_(proceeds) {}
+    ~entry() = default;
+
+    bool served_ = false; // it was handed something
+
+private:
+    friend wait_queue;
+    virtual void proceed() noexcept = 0;
+    void go_on() noexcept {
+        if (proceeds_) [[unlikely]]
+            proceed();
+        else
+            complete();
+    }
+
+    bool proceeds_; // or is complete when it is woken
+};
+
+// Implementation ------------------------------------------------------------
+
+inline void wait_queue::push(entry& last) noexcept {
+    last.served_ = false;
+    entries_.push_back(last);
+    if (!oldest_) oldest_ = &last;
+}
+
+inline void wait_queue::remove(entry& waiter) noexcept {
+    if (oldest_ == &waiter) oldest_ = entries_.after(waiter);
+    waiter.unlink();
+}
+
+inline void wait_queue::keep(entry& served) noexcept {
+    served.served_ = true;
+    entries_.push_front(served);
+}
+
+inline void wait_queue::wake_one() noexcept {
+    auto& woken = *oldest_;
+    remove(woken);
+    woken.go_on();
+}
+
+inline void wait_queue::serve_one() noexcept {
+    auto& served = *oldest_;
+    oldest_ = entries_.after(served);
+    served.served_ = true;
+    served.go_on();
+}
+
+/// The awaiter of everything that waits in a queue.
+template <class Request>
+class [[nodiscard]] queued final : public wait_queue::entry {
+    static constexpr bool proceeds =
+        requires(Request& request, entry& self) { request.proceed(self); };
+
+public:
+    template <class... Args>
+    explicit queued(Args&&... args) : entry(proceeds), request_(std::forward<Args>(args)...) {}
+    ~queued() { abandon(); }
+
+    bool await_ready() const noexcept { return false; }
+    template <std::derived_from<frame> Promise>
+    bool await_suspend(std::coroutine_handle<Promise> waiter) noexcept {
+        frame& promise = waiter.promise();
+        return promise.in->begin(*this, &promise);
+    }
+    decltype(auto) await_resume() {
+        if (served_) {
+            // The object may not be asked any more: it would have to be there.
+            if (!is_linked()) terminate_with("a synchronisation object was destroyed too early: "
+                                             "somebody was about to receive something from it");
+            unlink();
+        }
+        return request_.result();
+    }
+
+    bool start(branch&) noexcept {
+        if (request_.begin(*this)) return true;
+        request_.queue().push(*this);
+        return false;
+    }
+    bool withdraw() noexcept override {
+        abandon();
+        return true;
+    }
+    /// Complete without having waited, but its branch resumes only when its turn comes.
+    void postponed() noexcept {
+        if constexpr (requires { request_.give_back(); }) request_.queue().keep(*this);
+    }
+    const char* describe() const noexcept override { return Request::name; }
+
+    Request& request() noexcept { return request_; }
+
+private:
+    void proceed() noexcept override {
+        if constexpr (proceeds) request_.proceed(*this);
+    }
+
+    // An object that is gone has unlinked it: then there is nobody to tell.
+    void abandon() noexcept {
+        if (!is_linked()) [[likely]]
+            return;
+        if (served_) {
+            unlink();
+            if constexpr (requires { request_.give_back(); }) request_.give_back();
+        } else {
+            request_.queue().remove(*this);
+            if constexpr (requires { request_.left(); }) request_.left();
+        }
+    }
+
+    Request request_;
+};
+
+/// The request of an entry. Precondition: it is one of a `Request`.
+template <class Request>
+Request& request_of(wait_queue::entry& waiter) noexcept {
+    return static_cast<queued<Request>&>(waiter).request();
+}
+
+} // namespace weft

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <limits>
+
+#include <weft/core/operation.hpp>
+#include <weft/core/prepared.hpp>
+#include <weft/loop/event_loop.hpp>
+#include <weft/loop/loop_clock.hpp>
+#include <weft/loop/timer_queue.hpp>
+
+namespace weft {
+
+/// Rounds `d` up to nanoseconds; what is too long for them becomes the longest there is.
+template <class Rep, class Period>
+constexpr duration to_duration(std::chrono::duration<Rep, Period> d) noexcept;
+
+/// The moment `d` from now on this loop's clock, or the end of time. Reads the clock.
+template <class Rep, class Period>
+time_point deadline_after(std::chrono::duration<Rep, Period> d) noexcept;
+
+/// Waits for a point in time.
+class sleep_operation final : public operation<sleep_operation>, private timer {
+public:
+    explicit sleep_operation(time_point deadline) noexcept : timer(&fired), deadline_(deadline) {}
+    explicit sleep_operation(duration length) noexcept
+        : timer(&fired), deadline_(length), relative_(true) {}
+
+    bool start(branch& waiter) noexcept {
+        auto& loop = static_cast<event_loop&>(waiter.loop());
+        if (relative_) deadline_ = after(loop.now(), deadline_.time_since_epoch());
+        loop.arm(*this, deadline_);
+        return false;
+    }
+    bool withdraw() noexcept override {
+        disarm();
+        return true;
+    }
+    void await_resume() const noexcept {}
+    const char* describe() const noexcept override { return "sleep"; }
+    time_point deadline() const noexcept { return deadline_; }
+
+    static constexpr time_point after(time_point now, duration length) noexcept {
+        return length > time_point::max() - now ? time_point::max() : now + length;
+    }
+
+private:
+    static void fired(timer& self) noexcept { static_cast<sleep_operation&>(self).complete(); }
+
+    time_point deadline_;
+    bool relative_ = false;
+};
+
+/// Waits for `d`: at least that long, and not at all longer in a simulation.
+///
+/// Zero and negative durations wait until the next turn; they are never ahead of what is ready.
+/// Order   Sleepers of one deadline wake in the order in which they went to sleep.
+/// Cancel  Ends it; nothing is lost.
+template <class Rep, class Period>
+auto sleep_for(std::chrono::duration<Rep, Period> d) noexcept {
+    return prepared<sleep_operation, duration>(to_duration(d));
+}
+
+/// Waits until `deadline`, as `sleep_for`.
+inline auto sleep_until(time_point deadline) noexcept {
+    return prepared<sleep_operation, time_point>(deadline);
+}
+
+// Implementation ------------------------------------------------------------
+
+template <class Rep, class Period>
+constexpr duration to_duration(std::chrono::duration<Rep, Period> d) noexcept {
+    using wide = std::chrono::duration<long double, duration::period>;
+    if (wide(d) >= wide(duration::max())) return duration::max();
+    if (wide(d) <= wide(duration::min())) return duration::min();
+    return std::chrono::ceil<duration>(d);
+}
+
+template <class Rep, class Period>
+time_point deadline_after(std::chrono::duration<Rep, Period> d) noexcept {
+    return sleep_operation::after(this_loop().now(), to_duration(d));
+}
+
+} // namespace weft

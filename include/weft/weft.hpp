@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// The whole of weft. Each header can be included on its own.
+
+// Coroutines
+#include <weft/coro/async_generator.hpp> // a sequence that awaits between its elements
+#include <weft/coro/generator.hpp>       // std::generator for C++20
+#include <weft/coro/shared_task.hpp>     // a task that several await
+#include <weft/coro/task.hpp>            // the coroutine that everything else awaits
+#include <weft/coro/task_group.hpp>      // children that run concurrently and end together
+#include <weft/coro/task_local.hpp>      // values that belong to a task
+#include <weft/coro/this_task.hpp>       // the task that runs
+
+// The loop and time
+#include <weft/loop/event_loop.hpp>    // what runs it all
+#include <weft/loop/run.hpp>           // weft::run(main())
+#include <weft/loop/wait_readable.hpp> // descriptors of other libraries
+#include <weft/loop/watched_fd.hpp>    // the same, for long
+#include <weft/time/sleep.hpp>
+#include <weft/time/ticker.hpp>
+#include <weft/time/yield.hpp>
+
+// Running several things at once
+#include <weft/compose/as_completed.hpp>
+#include <weft/compose/bind_task.hpp>
+#include <weft/compose/cancel_scope.hpp>
+#include <weft/compose/finally.hpp>
+#include <weft/compose/for_each_concurrent.hpp>
+#include <weft/compose/from_callback.hpp>
+#include <weft/compose/from_callback_threadsafe.hpp>
+#include <weft/compose/shield.hpp>
+#include <weft/compose/when_all.hpp>
+#include <weft/compose/when_all_settled.hpp>
+#include <weft/compose/when_any.hpp>
+#include <weft/compose/with_task_group.hpp>
+#include <weft/compose/with_timeout.hpp>
+
+// Synchronisation
+#include <weft/sync/barrier.hpp>
+#include <weft/sync/broadcast.hpp>
+#include <weft/sync/channel.hpp>
+#include <weft/sync/condition_variable.hpp>
+#include <weft/sync/event.hpp>
+#include <weft/sync/latch.hpp>
+#include <weft/sync/mutex.hpp>
+#include <weft/sync/oneshot.hpp>
+#include <weft/sync/priority_channel.hpp>
+#include <weft/sync/semaphore.hpp>
+#include <weft/sync/shared_mutex.hpp>
+
+// Errors
+#include <weft/core/error.hpp>
+#include <weft/core/exception_group.hpp>
