@@ -35,7 +35,7 @@ public:
     Result await_resume() {
         this->rethrow_error();
         return this->children_of_fork().template collect<Result>(
-            [](auto& outcome) { return take_non_void(outcome); });
+            [](auto& outcome) -> decltype(auto) { return take_non_void(outcome); });
     }
 
 private:

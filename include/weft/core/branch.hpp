@@ -126,17 +126,22 @@ public:
     /// Continues with `target`, a frame of this branch, without using up the stack.
     std::coroutine_handle<> transfer(frame& target) noexcept;
     /// The outermost frame has ended. Its branch ends when the stack has unwound.
-    std::coroutine_handle<> finish() noexcept {
-        auto& here = loop();
-        assert(!here.finished_);
-        here.finished_ = this;
+    std::coroutine_handle<> finish(frame& outermost) noexcept {
+        leaf_ = &outermost; // the only one that is left, should it be dropped now
+        flags_ |= ended_flag;
+        loop().run_next(*this);
         return std::noop_coroutine();
     }
     bool is_destroying() const noexcept { return flags_ & destroying_flag; }
-    void set_leaf(frame& leaf) noexcept { leaf_ = &leaf; }
+    /// Whether it ends as soon as the groups that were made in it have ended.
+    bool is_joining() const noexcept { return flags_ & joining_flag; }
+    void set_leaf(frame& leaf) noexcept {
+        leaf_ = &leaf;
+        flags_ |= frames_flag;
+    }
 
 protected:
-    explicit branch(branch_owner& owner) noexcept : owner_(&owner) {}
+    explicit branch(branch_owner& owner) noexcept : owner_(&owner) { flags_ = branch_flag; }
     ~branch();
 
     /// Starts what the branch runs. Null: it is complete already; else what to resume.
@@ -170,6 +175,9 @@ private:
         started_flag = 8,
         done_flag = 16,
         joining_flag = 32, // stopping, but its groups must end first
+        frames_flag = 64,  // it waits in a frame
+        ended_flag = 128,  // its outermost frame has ended
+        branch_flag = 256, // a runnable that is a branch
     };
 
     void run() noexcept final;
@@ -181,7 +189,7 @@ private:
     }
     branch* newest_child() const noexcept;
     static void cancel_waiting(scheduler& loop) noexcept;
-    [[gnu::cold]] bool stop_before_operation() noexcept;
+    [[gnu::cold]] bool stop_before_operation(frame* waiter) noexcept;
     [[gnu::cold]] std::coroutine_handle<> bounce(frame& target) noexcept;
 
     branch_owner* owner_;
@@ -190,7 +198,6 @@ private:
     branch_owner* newest_group_ = nullptr;
     branch_notes* notes_ = nullptr;
     std::source_location cancelled_at_;
-    unsigned flags_ = 0;
 };
 
 // Implementation ------------------------------------------------------------
@@ -212,43 +219,44 @@ inline binding* branch::bindings() const noexcept {
 
 template <class Op>
 bool branch::begin(Op& op, frame* waiter) noexcept {
-    leaf_ = waiter;
     if (flags_ & (cancel_flag | destroying_flag)) [[unlikely]]
-        return stop_before_operation();
+        return stop_before_operation(waiter);
     op.branch_ = this;
     operation_ = &op; // first: `start` may be what cancels this branch
-    if (!op.start(*this)) return true;
+    if (!op.start(*this)) {
+        leaf_ = waiter;
+        return true;
+    }
     operation_ = nullptr;
-    auto& here = loop();
-    if (--here.budget_ != 0) [[likely]]
+    if (--this_execution.budget != 0) [[likely]]
         return false;
+    leaf_ = waiter;
     if constexpr (requires { op.postponed(); }) op.postponed(); // see operation
-    here.enqueue(*this);
+    loop().enqueue(*this);
     return true;
 }
 
 template <class Op>
 std::coroutine_handle<> branch::begin_transfer(Op& op, frame* waiter) noexcept {
-    leaf_ = waiter;
     if (flags_ & (cancel_flag | destroying_flag)) [[unlikely]] {
-        stop_before_operation();
+        stop_before_operation(waiter);
         return std::noop_coroutine();
     }
+    leaf_ = waiter; // first: what it starts may be the end of this
     op.branch_ = this;
     operation_ = &op;
     if (auto next = op.start(*this)) return next;
     operation_ = nullptr;
     this_execution.current = this;
-    auto& here = loop();
-    if (--here.budget_ != 0) [[likely]]
+    if (--this_execution.budget != 0) [[likely]]
         return nullptr;
-    here.enqueue(*this);
+    if constexpr (requires { op.postponed(); }) op.postponed();
+    loop().enqueue(*this);
     return std::noop_coroutine();
 }
 
 inline std::coroutine_handle<> branch::resume_here() noexcept {
-    auto& here = loop();
-    if (!leaf_ || --here.budget_ == 0) {
+    if (!leaf_ || --this_execution.budget == 0) {
         ready();
         return std::noop_coroutine();
     }
@@ -286,34 +294,58 @@ inline std::coroutine_handle<> branch::bounce(frame& target) noexcept {
     return std::noop_coroutine();
 }
 
-inline bool branch::stop_before_operation() noexcept {
+inline bool branch::stop_before_operation(frame* waiter) noexcept {
     if (flags_ & destroying_flag)
         terminate_with("a destructor threw while a cancel destroyed its coroutine");
+    leaf_ = waiter;
     stop();
     return true;
 }
 
 inline void branch::run() noexcept {
-    auto& here = loop();
-    auto& thread = this_execution;
-    here.budget_ = scheduler::completions_per_resumption;
-    thread.current = this;
-    if (flags_ & stopping_flag) [[unlikely]]
+    if (flags_ & ended_flag)
+        end(ending::finished);
+    else if (flags_ & stopping_flag)
         unwind();
-    else if (!(flags_ & started_flag)) {
-        if (auto first = start_now())
-            first.resume();
-        else
-            end(ending::finished);
-    } else if (leaf_)
-        leaf_->handle().resume();
+    else if (flags_ & started_flag) // and has no frames
+        end(ending::finished);
+    else if (auto first = start_now())
+        first.resume();
     else
         end(ending::finished);
-    if (auto* done = std::exchange(here.finished_, nullptr)) {
-        thread.current = done;
-        done->end(ending::finished);
+}
+
+inline void scheduler::run(runnable& item) noexcept {
+    auto& thread = this_execution;
+    thread.budget = completions_per_resumption;
+    constexpr unsigned special = branch::ended_flag | branch::stopping_flag | branch::frames_flag;
+    if ((item.flags_ & special) == branch::frames_flag) [[likely]] {
+        auto& waiting = static_cast<branch&>(item);
+        thread.current = &waiting;
+        waiting.leaf_->handle().resume();
+    } else {
+        thread.current = item.flags_ & branch::branch_flag ? static_cast<branch*>(&item) : nullptr;
+        item.run();
     }
-    thread.current = nullptr;
+}
+
+inline std::size_t scheduler::run_ready() noexcept {
+    auto& thread = this_execution;
+    const execution outer = std::exchange(
+        thread, execution{nullptr, this,
+                          reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) -
+                              stack_allowance_,
+                          nullptr, 0});
+    intrusive_list<runnable> turn;
+    turn.append(ready_);
+    std::size_t count = 0;
+    while (!turn.empty()) {
+        run(turn.pop_front());
+        while (next_) run(*std::exchange(next_, nullptr));
+        if (++count % resumptions_per_breath == 0) breathe();
+    }
+    thread = outer;
+    return count;
 }
 
 inline void branch::cancel(std::source_location at) noexcept {
@@ -333,9 +365,13 @@ inline void branch::cancel(std::source_location at) noexcept {
 inline void branch::cancel_waiting(scheduler& loop) noexcept {
     if (loop.is_cancelling_) return;
     loop.is_cancelling_ = true;
+    // Those below one that is asked come before those beside it: the newest first, all the way.
+    intrusive_list<runnable> beside;
     while (!loop.cancelling_.empty()) {
         auto& next = static_cast<branch&>(loop.cancelling_.pop_front());
+        beside.append(loop.cancelling_);
         if (next.operation_->withdraw()) next.stop();
+        loop.cancelling_.append(beside);
     }
     loop.is_cancelling_ = false;
 }
@@ -365,6 +401,7 @@ inline void branch::destroy(ending how) noexcept {
     auto& thread = this_execution;
     const auto outer = thread;
     flags_ |= destroying_flag;
+    operation_ = nullptr; // it dies first; a destructor of an outer frame may cancel this branch
     thread.current = this;
     thread.loop = &loop();
     thread.destroyed = nullptr;
@@ -446,7 +483,7 @@ inline void branch_owner::leave_branch() noexcept {
 }
 
 inline void branch_owner::emptied() noexcept {
-    if (registered_ && parent_->flags_ & branch::joining_flag) loop_->enqueue(*parent_);
+    if (registered_ && parent_->is_joining()) loop_->enqueue(*parent_);
 }
 
 } // namespace weft

@@ -151,7 +151,7 @@ template <forkable A, class Base>
 void child<A, Base>::clear() noexcept {
     this->set_done();
     if (phase_ == phase::over) return;
-    if (std::exchange(phase_, phase::over) == phase::started) awaiter_.~kept_awaiter();
+    if (std::exchange(phase_, phase::over) == phase::started) awaiter_.kept_awaiter::~kept_awaiter();
     source_.~A();
 }
 

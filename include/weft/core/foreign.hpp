@@ -23,7 +23,7 @@ namespace weft {
 /// Errors   What the awaiter throws is rethrown, from wherever it came.
 /// Precondition  A pending one is dropped only if the awaiter's destructor unhooks it.
 template <class A>
-class [[nodiscard]] foreign_operation : public operation<foreign_operation<A>> {
+class [[nodiscard]] foreign_operation final : public operation<foreign_operation<A>> {
     using awaiter = decltype(get_awaiter(std::declval<A>()));
 
 public:

@@ -40,6 +40,15 @@ public:
         }
     }
 
+    /// The coroutines of other libraries know no branch.
+    template <class Promise>
+        requires(!std::derived_from<Promise, frame>)
+    void await_suspend(std::coroutine_handle<Promise>) noexcept {
+        static_assert(std::derived_from<Promise, frame>,
+                      "an awaitable of weft can be awaited in coroutines of weft only; from another "
+                      "one, spawn a weft::task on the loop");
+    }
+
 protected:
     /// It is complete: `await_resume` is called when the branch's turn comes.
     void complete() noexcept { this->waiter()->ready(); }

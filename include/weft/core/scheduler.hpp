@@ -21,6 +21,8 @@ struct frame;
 /// Destroying it takes it out.
 class runnable : public list_hook<> {
 public:
+    runnable() noexcept = default;
+
     virtual void run() noexcept = 0;
     /// The loop is gone: it will never run. Destroys itself if nobody else does.
     virtual void discard() noexcept {}
@@ -30,6 +32,11 @@ public:
 
 protected:
     ~runnable() = default;
+
+private:
+    friend branch;
+    friend scheduler;
+    unsigned flags_ = 0; // a branch's
 };
 
 /// What this thread is doing right now.
@@ -38,6 +45,7 @@ struct execution {
     scheduler* loop = nullptr;      ///< whose turn it is part of
     std::uintptr_t stack_limit = 0; ///< no transfer below this address: see `transfer`
     const frame* destroyed = nullptr; ///< the frame that `branch` destroyed under its awaiter
+    unsigned budget = 0;            ///< how many operations may complete without suspending
 };
 inline constinit thread_local execution this_execution{};
 
@@ -93,7 +101,7 @@ protected:
 
     /// Runs what is queued now, in order. Returns how many ran. What becomes ready meanwhile is
     /// left for the next call.
-    std::size_t run_ready() noexcept;
+    std::size_t run_ready() noexcept; // defined in core/branch.hpp
 
     bool has_ready() const noexcept { return !ready_.empty(); }
     intrusive_list<runnable>& ready() noexcept { return ready_; }
@@ -109,12 +117,12 @@ private:
 
     static constexpr unsigned resumptions_per_breath = 64;
 
+    static void run(runnable& item) noexcept;
+
     intrusive_list<runnable> ready_;
     runnable* next_ = nullptr;
-    branch* finished_ = nullptr;          // whose outermost frame ended in this resumption
     intrusive_list<runnable> cancelling_; // branches, while the operations below them are asked
     bool is_cancelling_ = false;
-    unsigned budget_ = completions_per_resumption;
     std::size_t stack_allowance_ = 16384;
     execution* thread_ = &this_execution;
 };
@@ -125,25 +133,6 @@ void report_unhandled(std::exception_ptr error, const char* name) noexcept;
 void print_unhandled(const std::exception_ptr& error, const char* name) noexcept;
 
 // Implementation ------------------------------------------------------------
-
-inline std::size_t scheduler::run_ready() noexcept {
-    auto& thread = this_execution;
-    const execution outer = std::exchange(
-        thread, execution{nullptr, this,
-                          reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) -
-                              stack_allowance_,
-                          nullptr});
-    intrusive_list<runnable> turn;
-    turn.append(ready_);
-    std::size_t count = 0;
-    while (!turn.empty()) {
-        turn.pop_front().run();
-        while (next_) std::exchange(next_, nullptr)->run();
-        if (++count % resumptions_per_breath == 0) breathe();
-    }
-    thread = outer;
-    return count;
-}
 
 inline void report_unhandled(std::exception_ptr error, const char* name) noexcept {
     if (auto* loop = this_execution.loop) return loop->unhandled(std::move(error), name);

@@ -116,7 +116,7 @@ private:
             frame& self = ended.promise();
             if (self.in->is_destroying())
                 terminate_with("a destructor threw while a cancel destroyed its coroutine");
-            return self.in->finish();
+            return self.in->finish(self);
         }
     };
 };

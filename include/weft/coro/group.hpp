@@ -169,8 +169,8 @@ void group::spawn_child(A source, Prepare&& prepare) {
 
 inline group::~group() {
     drop_children();
-    if (first_error_) report_unhandled(std::move(first_error_), "");
-    for (auto& each : errors_) report_unhandled(std::move(each), "");
+    if (first_error_) loop().unhandled(std::move(first_error_), "");
+    for (auto& each : errors_) loop().unhandled(std::move(each), "");
 }
 
 inline void group::child_ended(branch& child, ending how) noexcept {

@@ -135,7 +135,7 @@ private:
             frame& self = ended.promise();
             if (self.in->is_destroying()) [[unlikely]]
                 terminate_with("a destructor threw while a cancel destroyed its coroutine");
-            return self.parent ? self.in->transfer(*self.parent) : self.in->finish();
+            return self.parent ? self.in->transfer(*self.parent) : self.in->finish(self);
         }
     };
 };
@@ -165,6 +165,13 @@ public:
         below.in = above.in;
         below.parent = &above;
         return above.in->transfer(below);
+    }
+    template <class Promise>
+        requires(!std::derived_from<Promise, frame>)
+    void await_suspend(std::coroutine_handle<Promise>) noexcept {
+        static_assert(std::derived_from<Promise, frame>,
+                      "a weft::task can be awaited in coroutines of weft only; from another one, "
+                      "spawn it on the loop");
     }
     T await_resume() { return child_.promise().result.take_completed(); }
 

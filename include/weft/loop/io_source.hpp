@@ -29,8 +29,8 @@ public:
     io_source() noexcept = default;
     /// Errors  Throws `std::system_error`.
     io_source(reactor& owner, int fd)
-        : reactor_(&owner),
-          descriptor_(&owner.use(fd, readiness::readable | readiness::writable, "registering a descriptor")),
+        : reactor_(&owner), descriptor_(&owner.use(fd, readiness::readable | readiness::writable,
+                                                   "registering a descriptor")),
           generation_(descriptor_->generation) {
         ++descriptor_->sources;
     }

@@ -87,14 +87,14 @@ protected:
 private:
     bool accept(sending& sender) noexcept;
     bool provide(receiving& receiver) noexcept;
+    void put(stored& item);
+    std::optional<T> take();
+    void hand_over(stored& item);
     bool try_put(stored& item);
     bool try_put(const stored& item) {
         stored copy(item);
         return try_put(copy);
     }
-    void put(stored& item);
-    std::optional<T> take();
-    void hand_over(stored& item);
     void fill() noexcept;
     void offer() noexcept;
 
@@ -116,6 +116,12 @@ struct channel<T>::sending {
 
     wait_queue& queue() noexcept { return target->senders_; }
     bool begin(wait_queue::entry&) noexcept { return target->accept(*this); }
+    /// Moves the item to where `move(item)` moves it; what that throws is the sender's.
+    template <class Move>
+    void attempt(Move move) noexcept {
+        guarded([&] { move(item); },
+                [this](std::exception_ptr thrown) { error = std::move(thrown); });
+    }
     void result() {
         if (refused) raise<closed_error>();
         if (error) std::rethrow_exception(error);
@@ -157,28 +163,28 @@ struct channel<T>::receiving {
     std::optional<stored> item; // handed over, in a channel without capacity
 };
 
-// Called with an item that has to go somewhere, at once or when the sender's turn comes.
+// Returns whether the sender has not to wait: its item is in, or it has failed.
 template <class T>
 bool channel<T>::accept(sending& sender) noexcept {
-    sender.refused = closed_;
-    if (closed_) return true;
-    bool sent = false;
-    guarded([&] { sent = try_put(sender.item); },
-            [&](std::exception_ptr error) { sender.error = std::move(error); });
-    return sent || sender.error;
+    if (closed_) [[unlikely]]
+        return sender.refused = true;
+    if (size_ == capacity_ && (size_ != 0 || receivers_.empty())) return false;
+    sender.attempt([&](stored& item) { size_ == capacity_ ? hand_over(item) : put(item); });
+    if (!receivers_.empty()) offer();
+    return true;
 }
 
+// Returns whether the receiver has not to wait: there is an item for it, or nothing ever will be.
 template <class T>
 bool channel<T>::provide(receiving& receiver) noexcept {
-    if (size_ > reserved_) {
-        receiver.reserved = true;
+    if (size_ > reserved_) [[likely]] {
         ++reserved_;
-        return true;
+        return receiver.reserved = true;
     }
     while (capacity_ == 0 && !senders_.empty() && !receiver.item) {
-        auto& sender = request_of<sending>(senders_.front());
-        guarded([&] { receiver.item.emplace(std::move(sender.item)); },
-                [&](std::exception_ptr error) { sender.error = std::move(error); });
+        request_of<sending>(senders_.front()).attempt([&](stored& item) {
+            receiver.item.emplace(std::move(item));
+        });
         senders_.wake_one();
     }
     return receiver.item || (closed_ && size_ == 0);
@@ -186,15 +192,13 @@ bool channel<T>::provide(receiving& receiver) noexcept {
 
 template <class T>
 bool channel<T>::try_put(stored& item) {
-    if (closed_) return false;
-    if (capacity_ == 0) {
-        if (receivers_.empty()) return false;
+    if (closed_ || (size_ == capacity_ && (size_ != 0 || receivers_.empty()))) return false;
+    if (size_ == capacity_) {
         hand_over(item);
-        return true;
+    } else {
+        put(item);
+        offer();
     }
-    if (size_ == capacity_) return false;
-    put(item);
-    offer();
     return true;
 }
 
@@ -220,16 +224,19 @@ std::optional<T> channel<T>::take() {
     struct serve_others {
         channel& self;
         ~serve_others() {
-            self.size_ = self.order_ ? self.order_->size() : self.items_.size();
-            self.fill();
+            if (!self.senders_.empty() || !self.receivers_.empty()) [[unlikely]]
+                self.fill();
         }
     } const finally{*this};
+    struct remove {
+        channel& self;
+        ~remove() {
+            if (!self.order_) self.items_.pop_front();
+            self.size_ = self.order_ ? self.order_->size() : self.items_.size();
+        }
+    } const first{*this};
     if (order_) [[unlikely]]
         return order_->pop();
-    struct remove {
-        ring<stored>& from;
-        ~remove() { from.pop_front(); }
-    } const first{items_};
     return std::optional<T>(std::move(items_.front()));
 }
 
@@ -244,9 +251,7 @@ void channel<T>::hand_over(stored& item) {
 template <class T>
 void channel<T>::fill() noexcept {
     while (size_ != capacity_ && !senders_.empty()) {
-        auto& sender = request_of<sending>(senders_.front());
-        guarded([&] { put(sender.item); },
-                [&](std::exception_ptr error) { sender.error = std::move(error); });
+        request_of<sending>(senders_.front()).attempt([this](stored& item) { put(item); });
         senders_.wake_one();
     }
     offer();

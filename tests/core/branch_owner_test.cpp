@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+#include <weft/core/branch_owner.hpp>
+
+#include <memory>
+#include <source_location>
+#include <string>
+#include <vector>
+
+#include <weft/core/child.hpp>
+#include <weft/coro/task.hpp>
+#include <weft/coro/task_group.hpp>
+#include <weft/time/yield.hpp>
+
+#include "support/catch.hpp"
+#include "support/run.hpp"
+
+using weft::branch;
+using weft::branch_owner;
+using weft::ending;
+using weft::task;
+
+namespace {
+
+/// Owns children of any kind and writes down how they end.
+class family final : public branch_owner {
+public:
+    explicit family(weft::scheduler& loop) { attach(loop, nullptr); }
+    ~family() { drop_children(); }
+
+    template <class A>
+    branch& add(A source) {
+        auto fresh = std::make_unique<weft::child<A>>(*this, std::move(source));
+        auto& added = *fresh;
+        keep.push_back(std::move(fresh));
+        adopt(added);
+        enqueue(added);
+        return added;
+    }
+
+    void child_ended(branch&, ending how) noexcept override {
+        log += how == ending::finished ? 'f' : how == ending::cancelled ? 'c' : 'd';
+    }
+
+    std::string log;
+    std::vector<std::shared_ptr<branch>> keep;
+};
+
+struct note {
+    std::string& log;
+    char name;
+    note(std::string& l, char n) : log(l), name(n) {}
+    note(note&&) = delete;
+    ~note() { log += name; }
+};
+
+task<> waits(std::string& log, char name) {
+    note mine(log, name);
+    co_await weft::sleep_forever();
+}
+
+} // namespace
+
+TEST_CASE("an owner hears once how each child ended", "[core][branch_owner]") {
+    const no_frame_leaks check;
+    test_loop loop;
+    family parents(loop);
+    parents.add([]() -> task<> { co_return; });
+    parents.add([]() -> task<> {
+        throw 7;
+        co_return;
+    });
+    auto& cancelled = parents.add([] { return weft::sleep_forever(); });
+    parents.add([] { return weft::sleep_forever(); });
+    CHECK(parents.has_children());
+
+    loop.poll();
+    CHECK(parents.log == "ff");
+    cancelled.cancel(std::source_location::current());
+    CHECK(parents.log == "ff");
+    loop.poll();
+    CHECK(parents.log == "ffc");
+    parents.drop_children();
+
+    CHECK(parents.log == "ffcd");
+    CHECK_FALSE(parents.has_children());
+}
+
+TEST_CASE("children are cancelled, and destroyed, newest first", "[core][branch_owner]") {
+    const no_frame_leaks check;
+    std::string log;
+    test_loop loop;
+    family parents(loop);
+    for (const char name : {'a', 'b', 'c'}) parents.add(waits(log, name));
+    loop.poll();
+
+    SECTION("cancelled") {
+        parents.cancel_children(std::source_location::current());
+        CHECK(log.empty());
+        loop.poll();
+        CHECK(parents.log == "ccc");
+    }
+    SECTION("dropped") {
+        parents.drop_children();
+        CHECK(parents.log == "ddd");
+    }
+
+    CHECK(log == "cba");
+}
+
+TEST_CASE("a branch remembers where it was cancelled", "[core][branch_owner]") {
+    test_loop loop;
+    family parents(loop);
+    auto& child = parents.add([] { return weft::sleep_forever(); });
+    loop.poll();
+
+    const auto here = std::source_location::current();
+    parents.cancel_children(here);
+
+    CHECK(child.cancel_requested());
+    CHECK(child.cancelled_at().line() == here.line());
+    loop.poll();
+}
+
+TEST_CASE("a branch knows the groups that were made in it, newest first", "[core][branch_owner]") {
+    run([]() -> task<> {
+        auto& self = *weft::this_execution.current;
+        CHECK(self.newest_group() == nullptr);
+        {
+            auto first = std::make_unique<weft::task_group>();
+            weft::task_group second;
+            auto third = std::make_unique<weft::task_group>();
+            CHECK(self.newest_group() == third.get());
+            CHECK(third->older_group() == &second);
+            CHECK(second.older_group() == first.get());
+            CHECK(first->older_group() == nullptr);
+            CHECK(first->parent() == &self);
+
+            first.reset(); // in any order
+            third.reset();
+            CHECK(self.newest_group() == &second);
+            CHECK(second.older_group() == nullptr);
+        }
+        CHECK(self.newest_group() == nullptr);
+        co_return;
+    });
+}
+
+TEST_CASE("a group may outlive the branch that made it", "[core][branch_owner]") {
+    const no_frame_leaks check;
+    std::string log;
+    test_loop loop;
+    std::unique_ptr<weft::task_group> children;
+
+    loop.spawn([&]() -> task<> {
+        children = std::make_unique<weft::task_group>();
+        children->spawn(waits(log, 'a'));
+        co_return;
+    });
+    loop.poll();
+    loop.poll();
+    CHECK(children->parent() == nullptr);
+    CHECK(children->size() == 1);
+    children->cancel();
+    loop.poll();
+
+    CHECK(log == "a");
+    CHECK(children->empty());
+}
