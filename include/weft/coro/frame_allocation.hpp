@@ -25,7 +25,8 @@ concept with_plain_pointers =
 /// Gives a promise its frames: from the allocator among the coroutine's parameters, else from the
 /// frame pool.
 ///
-///     weft::generator<int> count(std::allocator_arg_t, std::pmr::polymorphic_allocator<> from, int n);
+///     weft::generator<int> count(std::allocator_arg_t, std::pmr::polymorphic_allocator<>, int n);
+///
 ///     auto numbers = count(std::allocator_arg, &arena, 10); // the frame lies in the arena
 ///
 /// The allocator follows `std::allocator_arg`, which is the first parameter (after the object, in

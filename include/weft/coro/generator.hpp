@@ -153,7 +153,8 @@ public:
         return {};
     }
     auto yield_value(const element& item) noexcept(copies_nothrow)
-        requires std::is_rvalue_reference_v<yielded> && std::constructible_from<copy, const element&>
+        requires(std::is_rvalue_reference_v<yielded> &&
+                 std::constructible_from<copy, const element&>)
     {
         return yield_copy(item);
     }

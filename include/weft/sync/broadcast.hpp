@@ -53,8 +53,11 @@ public:
     /// Errors  Throws `std::invalid_argument` if `capacity` is zero or was a negative number.
     explicit broadcast(std::size_t capacity, lagging policy = lagging::wait);
     broadcast(broadcast&&) = delete;
-    /// Subscriptions that live receive nothing more.
-    ~broadcast();
+    /// Closes it; subscriptions that live receive nothing more.
+    ~broadcast() {
+        close();
+        while (!subscriptions_.empty()) subscriptions_.front().leave();
+    }
 
     subscription subscribe() noexcept { return subscription(*this); }
 
@@ -81,6 +84,10 @@ private:
 
     bool accept(sending& sender) noexcept;
     void put(T& item);
+    void offer() noexcept {
+        for (auto* each = subscriptions_.first(); each; each = subscriptions_.after(*each))
+            each->offer();
+    }
     void discard_oldest() noexcept;
     void remove_received() noexcept;
 
@@ -99,8 +106,13 @@ private:
 template <class T>
 class [[nodiscard]] broadcast<T>::subscription : public list_hook<> {
 public:
-    subscription(subscription&& other) noexcept;
-    subscription& operator=(subscription&& other) noexcept;
+    subscription(subscription&& other) noexcept : list_hook<>() { take_over(other); }
+    subscription& operator=(subscription&& other) noexcept {
+        if (this == &other) return *this;
+        leave();
+        take_over(other);
+        return *this;
+    }
     ~subscription() { leave(); }
 
     /// Waits for the next item. Returns nothing if the broadcast is closed and all items are
@@ -112,7 +124,10 @@ public:
 
 private:
     friend broadcast;
-    explicit subscription(broadcast& source) noexcept;
+    explicit subscription(broadcast& source) noexcept : source_(&source), next_(source.end()) {
+        source.subscriptions_.push_back(*this);
+        ++source.readers_;
+    }
 
     std::uint64_t available() const noexcept { return source_ ? source_->end() - next_ : 0; }
     bool at_end() const noexcept { return !source_ || (source_->closed_ && available() == 0); }
@@ -121,8 +136,8 @@ private:
     void received() noexcept;
     void leave() noexcept;
 
-    broadcast* source_; // null: disconnected
-    std::uint64_t next_;
+    broadcast* source_ = nullptr; // null: disconnected
+    std::uint64_t next_ = 0;
     std::uint64_t promised_ = 0; // items, to receivers that were woken
     std::size_t missed_ = 0;
     wait_queue receivers_;
@@ -193,11 +208,6 @@ broadcast<T>::broadcast(std::size_t capacity, lagging policy)
 }
 
 template <class T>
-broadcast<T>::~broadcast() {
-    while (!subscriptions_.empty()) subscriptions_.front().leave();
-}
-
-template <class T>
 bool broadcast<T>::accept(sending& sender) noexcept {
     sender.refused = closed_;
     if (closed_) return true;
@@ -212,8 +222,7 @@ void broadcast<T>::put(T& item) {
     if (readers_ == 0) return;
     items_.push_back(item, readers_);
     if (items_.full()) discard_oldest();
-    for (auto* each = subscriptions_.first(); each; each = subscriptions_.after(*each))
-        each->offer();
+    offer();
 }
 
 // Too slow were those who have still to receive the oldest item.
@@ -254,31 +263,7 @@ void broadcast<T>::close() noexcept {
         request_of<sending>(senders_.front()).refused = true;
         senders_.wake_one();
     }
-    for (auto* each = subscriptions_.first(); each; each = subscriptions_.after(*each))
-        each->offer();
-}
-
-template <class T>
-broadcast<T>::subscription::subscription(broadcast& source) noexcept
-    : source_(&source), next_(source.end()) {
-    source.subscriptions_.push_back(*this);
-    ++source.readers_;
-}
-
-template <class T>
-broadcast<T>::subscription::subscription(subscription&& other) noexcept
-    : list_hook<>(), source_(nullptr), next_(0) {
-    take_over(other);
-}
-
-template <class T>
-typename broadcast<T>::subscription&
-broadcast<T>::subscription::operator=(subscription&& other) noexcept {
-    if (this != &other) {
-        leave();
-        take_over(other);
-    }
-    return *this;
+    offer();
 }
 
 template <class T>
