@@ -8,6 +8,7 @@
 #include <weft/coro/generator.hpp>       // std::generator for C++20
 #include <weft/coro/shared_task.hpp>     // a task that several await
 #include <weft/coro/task.hpp>            // the coroutine that everything else awaits
+#include <weft/coro/task_allocation.hpp> // tasks whose frames an allocator provides
 #include <weft/coro/task_group.hpp>      // children that run concurrently and end together
 #include <weft/coro/task_local.hpp>      // values that belong to a task
 #include <weft/coro/this_task.hpp>       // the task that runs

@@ -95,7 +95,18 @@ protected:
     void clear() noexcept;
 
 private:
-    using awaiter = decltype(make_awaiter<true>(std::declval<awaitable>()));
+    // An operation that a callable returns is its own awaiter, made in its place.
+    static constexpr bool is_operation = std::derived_from<awaitable, operation_base>;
+    static decltype(auto) to_awaiter(awaitable&& from) {
+        return make_awaiter<true>(std::forward<awaitable>(from));
+    }
+    using awaiter =
+        typename decltype([] {
+            if constexpr (is_operation)
+                return std::type_identity<awaitable>();
+            else
+                return std::type_identity<decltype(to_awaiter(std::declval<awaitable>()))>();
+        }())::type;
     enum class phase : unsigned char { unstarted, started, over };
 
     // An awaiter that `co_await` would only refer to is kept by its source.
@@ -121,12 +132,13 @@ std::coroutine_handle<> child<A, Base>::start() noexcept {
     bool made = false;
     guarded(
         [&] {
-            if constexpr (calls)
-                ::new (static_cast<void*>(std::addressof(awaiter_)))
-                    kept_awaiter(make_awaiter<true>(source_()));
+            auto* place = static_cast<void*>(std::addressof(awaiter_));
+            if constexpr (calls && is_operation)
+                ::new (place) kept_awaiter(source_());
+            else if constexpr (calls)
+                ::new (place) kept_awaiter(to_awaiter(source_()));
             else
-                ::new (static_cast<void*>(std::addressof(awaiter_)))
-                    kept_awaiter(make_awaiter<true>(std::move(source_)));
+                ::new (place) kept_awaiter(to_awaiter(std::move(source_)));
             made = true;
         },
         [&](std::exception_ptr error) { this->outcome_.set_error(std::move(error)); });
@@ -143,7 +155,14 @@ std::coroutine_handle<> child<A, Base>::start() noexcept {
 
 template <forkable A, class Base>
 void child<A, Base>::collect() noexcept {
-    if (phase_ == phase::started) this->outcome_.set_from([&]() -> result { return awaiter_.await_resume(); });
+    if (phase_ == phase::started) {
+        // A task's outcome is moved as it is: no error is thrown on the way.
+        if constexpr (requires { awaiter_.take_outcome(); })
+            guarded([&] { this->outcome_ = awaiter_.take_outcome(); },
+                    [&](std::exception_ptr error) { this->outcome_.set_error(std::move(error)); });
+        else
+            this->outcome_.set_from([&]() -> result { return awaiter_.await_resume(); });
+    }
     clear();
 }
 

@@ -130,8 +130,9 @@ struct task<T>::promise_type : task_returns<T>, frame_pool::allocated {
 
 private:
     struct continue_parent : std::suspend_always {
+        template <std::derived_from<frame> Promise>
         std::coroutine_handle<>
-        await_suspend(std::coroutine_handle<promise_type> ended) const noexcept {
+        await_suspend(std::coroutine_handle<Promise> ended) const noexcept {
             frame& self = ended.promise();
             if (self.in->is_destroying()) [[unlikely]]
                 terminate_with("a destructor threw while a cancel destroyed its coroutine");
@@ -174,6 +175,8 @@ public:
                       "spawn it on the loop");
     }
     T await_resume() { return child_.promise().result.take_completed(); }
+
+    outcome<T>&& take_outcome() noexcept { return std::move(child_.promise().result); }
 
     /// Starts it as the outermost frame of a branch.
     std::coroutine_handle<> start(branch& on) noexcept {

@@ -111,7 +111,8 @@ private:
 // Implementation ------------------------------------------------------------
 
 inline bool task_group::join_operation::start(branch& waiter) noexcept {
-    for (branch* each = &waiter; each; each = each->owner().parent())
+    // Who made the group is none of its children: as a rule that is the waiter itself.
+    for (branch* each = &waiter; each && each != group_->parent(); each = each->owner().parent())
         own_ = own_ || &each->owner() == group_;
     if (own_ || group_->empty()) return true;
     group_->joiners_.push_back(*this);

@@ -169,10 +169,13 @@ struct broadcast<T>::receiving {
 
     wait_queue& queue() noexcept { return reader->receivers_; }
     bool begin(wait_queue::entry&) noexcept {
-        promised = reader->available() > reader->promised_;
+        // Others have their items and have not resumed yet: this one's turn comes after theirs.
+        if (reader->promised_ != 0) return false;
+        promised = reader->available() != 0;
         if (promised) ++reader->promised_;
         return promised || reader->at_end();
     }
+    void waits() noexcept { reader->offer(); }
     std::optional<T> result() {
         if (!promised) return std::nullopt;
         struct serve_others {

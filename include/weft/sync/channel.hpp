@@ -139,7 +139,11 @@ struct channel<T>::receiving {
     explicit receiving(channel* from) noexcept : source(from) {}
 
     wait_queue& queue() noexcept { return source->receivers_; }
-    bool begin(wait_queue::entry&) noexcept { return source->provide(*this); }
+    bool begin(wait_queue::entry&) noexcept {
+        // Others have their items and have not resumed yet: this one's turn comes after theirs.
+        return source->reserved_ == 0 && source->provide(*this);
+    }
+    void waits() noexcept { source->offer(); }
     std::optional<T> result() {
         if (reserved) {
             --source->reserved_;

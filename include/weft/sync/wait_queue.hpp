@@ -27,6 +27,7 @@ class queued;
 ///         static constexpr const char* name = "semaphore.acquire";
 ///
 ///         // Optional:
+///         void waits() noexcept;      // it has joined the queue
 ///         void give_back() noexcept;  // it was handed something, and is destroyed before it
 ///                                     // resumed: to whom does that go?
 ///         void left() noexcept;       // cancelled or destroyed while it waited
@@ -181,6 +182,7 @@ public:
     bool start(branch&) noexcept {
         if (request_.begin(*this)) return true;
         request_.queue().push(*this);
+        if constexpr (requires { request_.waits(); }) request_.waits();
         return false;
     }
     bool withdraw() noexcept override {
