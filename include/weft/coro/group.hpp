@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <exception>
-#include <functional>
 #include <source_location>
 #include <string_view>
 #include <tuple>
@@ -37,11 +36,7 @@ public:
 
     /// Calls `f` as an lvalue with the arguments as rvalues, once.
     decltype(auto) operator()() {
-        return std::apply(
-            [this](Args&... args) -> decltype(auto) {
-                return std::invoke(callable_, std::move(args)...);
-            },
-            args_);
+        return std::apply(callable_, std::move(args_));
     }
 
 private:

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <functional>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -75,7 +74,7 @@ class start_operation final : public operation<start_operation<T, F, Args...>>,
         decltype(auto) operator()() {
             return std::apply(
                 [this](Args&... args) -> decltype(auto) {
-                    return std::invoke(callable_, std::move(started_), args...);
+                    return std::apply(callable_, std::forward_as_tuple(std::move(started_), args...));
                 },
                 args_);
         }

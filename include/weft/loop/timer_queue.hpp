@@ -235,12 +235,11 @@ inline void timer_queue::divide_near() noexcept {
     unsorted_ = 0;
 }
 
-// Undoes the last division: its timers go to one slot of the next rung, just before the first that
-// is not used up. Only bursts of timers, each before all earlier ones, ever get so deep.
+// Undoes the last division: its timers go to the earliest slot of the next rung. Only bursts of
+// timers, each before all earlier ones, ever get so deep.
 inline void timer_queue::fold_innermost() noexcept {
     rung& inner = rungs_[depth_ - 1];
     rung& outer = rungs_[depth_ - 2];
-    if (outer.first != 0) --outer.first;
     outer.bound = inner.bound;
     outer.occupied |= std::uint64_t{1} << outer.first;
     for (bucket& slot : inner.slots) outer.slots[outer.first].add_all(slot);
