@@ -63,7 +63,7 @@ struct copied_explicitly {
 };
 
 struct copied_with_exceptions {
-    copied_with_exceptions(const copied_with_exceptions&) noexcept(false);
+    copied_with_exceptions(const copied_with_exceptions&) noexcept(false) {}
 };
 
 // Types --------------------------------------------------------------------------------------

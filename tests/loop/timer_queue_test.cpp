@@ -209,6 +209,26 @@ TEST_CASE("every deadline is valid", "[loop][timer_queue]") {
     CHECK(timers.empty());
 }
 
+TEST_CASE("time has an end", "[loop][timer_queue]") {
+    std::mt19937_64 random(1);
+    std::deque<silent_timer> at_the_end(500);
+    silent_timer now;
+    timer_queue timers;
+    for (auto& t : at_the_end) timers.arm(t, latest - static_cast<nanoseconds>(random() >> 24) / 3);
+
+    std::size_t fired = 0;
+    bool now_is_first = true;
+    while (const auto next = timers.next_deadline()) {
+        timers.arm(now, 0);
+        now_is_first = now_is_first && timers.next_deadline() == 0;
+        now.disarm();
+        fired += timers.expire(*next);
+    }
+
+    CHECK(now_is_first);
+    CHECK(fired == 500);
+}
+
 TEST_CASE("a timer that arms itself in the past fires in the next call", "[loop][timer_queue]") {
     std::vector<int> fired;
     timer_queue timers;
@@ -373,6 +393,12 @@ TEST_CASE("bursts of timers, each before all earlier ones, fire in order", "[loo
         }
         if (burst % 3 == 0) timers.next_deadline();
         length = std::max<nanoseconds>(length / shrinking, 1);
+    }
+    for (std::size_t i = 0; i != 6000; i += 7) {
+        const auto deadline = expected[i].first;
+        const auto number = static_cast<int>(expected.size());
+        timers.arm(clocks.emplace_back(fired, number), deadline);
+        expected.emplace_back(deadline, number);
     }
     std::ranges::sort(expected); // numbers grow as timers are armed
 

@@ -117,6 +117,22 @@ TEST_CASE("receivers are served in the order in which they came", "[sync][channe
     }
 }
 
+TEST_CASE("receivers that come again and again take turns", "[sync][channel]") {
+    channel<int> numbers(9);
+    branches b;
+    std::vector<ints> received(3);
+    for (auto& each : received)
+        b.spawn([&]() -> weft::task<> {
+            while (auto item = co_await numbers.receive()) each.push_back(*item);
+        });
+    b.run();
+
+    for (int i = 1; i <= 9; ++i) CHECK(numbers.try_send(std::move(i)));
+    b.run();
+
+    CHECK(received == std::vector<ints>{{1, 4, 7}, {2, 5, 8}, {3, 6, 9}});
+}
+
 TEST_CASE("an item is promised to the receiver that waits for it", "[sync][channel]") {
     channel<int> numbers(2);
     branches b;

@@ -166,7 +166,7 @@ TEST_CASE("a oneshot can be ended at every point", "[sync][oneshot]") {
         weft::task_group group;
         group.spawn([&]() -> weft::task<> {
             co_await weft::yield();
-            if (!answer.set_value(1)) FAIL("nobody waits");
+            answer.set_value(1);
         });
         const int value = co_await answer.receive();
         if (value != 1) FAIL("another value");

@@ -38,7 +38,10 @@ public:
             this->enqueue(child);
         });
     }
-    ~completion_order() { drop_children(); }
+    ~completion_order() {
+        drop_children();
+        children_.for_each([](auto& each) { each.report_lost_error(); });
+    }
 
     std::size_t size() const noexcept { return children_.size(); }
     /// Waits for the next end. Returns the child's index. Precondition: one has not been returned.

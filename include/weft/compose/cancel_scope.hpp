@@ -74,6 +74,7 @@ class cancel_scope::operation final : public fork<operation<A>>, public scoped {
 public:
     explicit operation(cancel_scope* scope, A body)
         : scope_(scope), child_(*this, std::move(body)) {}
+    ~operation() { child_.report_lost_error(); }
 
     std::coroutine_handle<> start(branch& parent) noexcept {
         if (scope_->requested_) return nullptr; // never started, and destroyed like that

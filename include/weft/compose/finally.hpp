@@ -20,6 +20,9 @@ public:
         : body_(*this, std::move(body)), cleanup_(*this, std::move(cleanup)) {}
     ~finally_operation() {
         this->drop_children();
+        // Replaced by an error of the clean-up, or dropped before they were delivered.
+        if (auto lost = body_.error()) report_unhandled(std::move(lost), "finally");
+        if (auto lost = cleanup_.error()) report_unhandled(std::move(lost), "finally");
         if (owes_cleanup_)
             report_unhandled(std::make_exception_ptr(
                                  error(errc::cancelled, "finally: a clean-up was skipped or cut "
@@ -47,10 +50,7 @@ public:
     const char* describe() const noexcept override { return "finally"; }
 
     fork_result_t<Body> await_resume() {
-        if (cleanup_.error()) {
-            if (auto lost = body_.error()) report_unhandled(std::move(lost), "finally");
-            cleanup_.outcome().take();
-        }
+        if (cleanup_.error()) cleanup_.outcome().take();
         return body_.outcome().take();
     }
 

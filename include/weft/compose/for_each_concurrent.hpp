@@ -51,7 +51,10 @@ public:
         : range_(std::move(range)), limit_(limit), f_(std::move(f)) {
         if (limit_ == 0) raise<std::invalid_argument>("for_each_concurrent: a limit of 0");
     }
-    ~for_each_operation() { this->drop_children(); }
+    ~for_each_operation() {
+        this->drop_children();
+        if (error_) report_unhandled(std::move(error_), "for_each_concurrent");
+    }
 
     std::coroutine_handle<> start(branch& parent) noexcept {
         this->attach(parent.loop(), &parent);
@@ -74,7 +77,7 @@ public:
     const char* describe() const noexcept override { return "for_each_concurrent"; }
 
     void await_resume() {
-        if (error_) std::rethrow_exception(error_);
+        if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
     }
 
 private:

@@ -18,6 +18,9 @@ class join_fork : public fork<Derived> {
 public:
     template <class... Sources>
     explicit join_fork(Sources&&... sources) : children_(*this, sources...) {}
+    ~join_fork() {
+        if (error_) report_unhandled(std::move(error_), ""); // dropped before it was delivered
+    }
 
     std::coroutine_handle<> start(branch& parent) noexcept {
         if (children_.size() == 0) return nullptr;
@@ -42,8 +45,8 @@ protected:
         this->cancel_children(std::source_location::current());
     }
     bool is_decided() const noexcept { return decided_; }
-    void rethrow_error() const {
-        if (error_) std::rethrow_exception(error_);
+    void rethrow_error() {
+        if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
     }
     Children& children_of_fork() noexcept { return children_; }
 

@@ -13,6 +13,7 @@ template <forkable A>
 class shield_operation final : public fork<shield_operation<A>> {
 public:
     explicit shield_operation(A body) : child_(*this, std::move(body)) {}
+    ~shield_operation() { child_.report_lost_error(); }
 
     std::coroutine_handle<> start(branch& parent) noexcept {
         return this->start_only(parent, child_);

@@ -20,6 +20,9 @@ class when_all_settled_operation final
     : public join_fork<when_all_settled_operation<Children, Result>, Children> {
 public:
     using join_fork<when_all_settled_operation, Children>::join_fork;
+    ~when_all_settled_operation() {
+        this->children_of_fork().for_each([](auto& each) { each.report_lost_error(); });
+    }
 
     void on_child(branch& child, ending how) noexcept {
         if (how == ending::finished) ++finished_;

@@ -29,6 +29,7 @@ class timeout_operation final : public fork<timeout_operation<A, Deadline, Throw
 public:
     explicit timeout_operation(A body, Deadline deadline)
         : timer(&fired), deadline_(deadline), child_(*this, std::move(body)) {}
+    ~timeout_operation() { child_.report_lost_error(); }
 
     std::coroutine_handle<> start(branch& parent) noexcept {
         auto& loop = static_cast<event_loop&>(parent.loop());

@@ -50,6 +50,11 @@ public:
     const weft::outcome<T>& outcome() const noexcept { return outcome_; }
     std::exception_ptr error() const noexcept override { return outcome_.error(); }
 
+    /// For the destructor of who should have taken the outcome, and was dropped before.
+    void report_lost_error() noexcept {
+        if (auto error = outcome_.error()) report_unhandled(std::move(error), this->name());
+    }
+
 protected:
     using branch::branch;
     ~result_branch() = default;

@@ -57,7 +57,7 @@ public:
     template <class E>
     const E* error_as() const noexcept {
         const E* result = nullptr;
-        if (state_ == state::error)
+        if (state_ == state::error && error_)
             visit_error<E>(error_, [&](const E& found) { result = std::addressof(found); });
         return result;
     }
@@ -72,8 +72,9 @@ public:
             return value_;
     }
 
-    /// Moves the value out. Errors as `value()`.
+    /// Moves the value out. Errors as `value()`; the error is moved out, too.
     T take() {
+        if (state_ == state::error) std::rethrow_exception(std::exchange(error_, nullptr));
         require_value();
         return take_value();
     }

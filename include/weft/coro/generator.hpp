@@ -60,8 +60,11 @@ public:
         std::swap(coroutine_, other.coroutine_);
         return *this;
     }
-    // Inlined always: a compiler that sees it may do without the allocation.
-    [[gnu::always_inline]] inline ~generator();
+    ~generator() {
+        if (!coroutine_) return;
+        coroutine_.promise().destroy_nested();
+        coroutine_.destroy();
+    }
 
     /// Runs the coroutine up to its first element.
     /// Precondition: called once.
@@ -201,13 +204,6 @@ public:
 private:
     copy copy_;
 };
-
-template <class Ref, class V, class Alloc>
-inline generator<Ref, V, Alloc>::~generator() {
-    if (!coroutine_) return;
-    coroutine_.promise().destroy_nested();
-    coroutine_.destroy();
-}
 
 template <class Ref, class V, class Alloc>
 auto generator<Ref, V, Alloc>::begin() -> iterator {

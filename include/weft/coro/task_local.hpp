@@ -69,6 +69,7 @@ public:
         child_.make_notes().bindings =
             new bound_value(local, current ? current->bindings() : nullptr, std::move(bound));
     }
+    ~operation() { child_.report_lost_error(); }
 
     std::coroutine_handle<> start(branch& parent) noexcept {
         return this->start_only(parent, child_);

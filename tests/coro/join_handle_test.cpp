@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: MIT
+#include <weft/coro/join_handle.hpp>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include <weft/coro/task.hpp>
+#include <weft/coro/task_group.hpp>
+#include <weft/time/sleep.hpp>
+#include <weft/time/yield.hpp>
+#include <weft/testing/tracked.hpp>
+
+#include "support/catch.hpp"
+#include "support/run.hpp"
+#include "support/slow_wait.hpp"
+#include "support/sweep.hpp"
+
+using namespace std::chrono_literals;
+using weft::join_handle;
+using weft::on_error;
+using weft::task;
+using weft::task_group;
+using weft::testing::tracked;
+
+namespace {
+
+task<int> returns(int value, weft::duration after) {
+    co_await weft::sleep_for(after);
+    co_return value;
+}
+
+task<int> fails(weft::duration after) {
+    co_await weft::sleep_for(after);
+    throw std::runtime_error("no data");
+}
+
+} // namespace
+
+TEST_CASE("joining a child gives its result, whether it has ended or not", "[coro][join_handle]") {
+    run([]() -> task<> {
+        task_group children;
+        auto early = children.spawn(returns(1, 1s));
+        auto late = children.spawn(returns(2, 2s));
+        CHECK_FALSE(early.done());
+
+        const int two = co_await late;
+        CHECK(early.done());
+        const int one = co_await std::move(early);
+        CHECK(one == 1);
+        CHECK(two == 2);
+    });
+}
+
+TEST_CASE("joining a child that failed rethrows its error as it is", "[coro][join_handle]") {
+    run([]() -> task<> {
+        task_group children(on_error::report);
+        auto child = children.spawn(fails(1s));
+        std::string caught;
+        try {
+            static_cast<void>(co_await child);
+        } catch (const std::runtime_error& error) {
+            caught = error.what();
+        }
+        CHECK(caught == "no data");
+    });
+}
+
+TEST_CASE("joining a child that was cancelled says so", "[coro][join_handle]") {
+    run([]() -> task<> {
+        task_group children;
+        auto child = children.spawn(returns(1, 1h));
+        auto unstarted = children.spawn(returns(1, 1h));
+        unstarted.cancel();
+        co_await weft::yield();
+        child.cancel();
+
+        int caught = 0;
+        for (auto* each : {&child, &unstarted}) {
+            try {
+                static_cast<void>(co_await *each);
+            } catch (const weft::cancelled_error&) {
+                ++caught;
+            }
+        }
+        CHECK(caught == 2);
+    });
+}
+
+TEST_CASE("wait and settled never throw", "[coro][join_handle]") {
+    run([]() -> task<> {
+        task_group children(on_error::report);
+        auto good = children.spawn(returns(7, 1s));
+        auto bad = children.spawn(fails(1s));
+        auto gone = children.spawn(returns(7, 1h));
+        co_await weft::yield();
+        gone.cancel();
+
+        for (auto* each : {&good, &bad, &gone}) {
+            co_await each->wait();
+            co_await each->wait(); // any number of times
+            CHECK(each->done());
+        }
+        auto value = co_await good.settled();
+        auto error = co_await bad.settled();
+        auto cancelled = co_await gone.settled();
+        CHECK(value.take() == 7);
+        CHECK(error.error_as<std::runtime_error>() != nullptr);
+        CHECK(cancelled.was_cancelled());
+    });
+}
+
+TEST_CASE("any number of waiters wait for one child, and go on in order", "[coro][join_handle]") {
+    std::string log;
+    run([&]() -> task<> {
+        task_group children;
+        auto child = children.spawn(returns(7, 1s));
+        for (const char name : {'a', 'b', 'c'})
+            children.spawn([&, name]() -> task<> {
+                co_await child.wait();
+                log += name;
+            });
+        co_await children.join();
+    });
+
+    CHECK(log == "abc");
+}
+
+TEST_CASE("cancelling a joiner leaves the child alone", "[coro][join_handle]") {
+    run([]() -> task<> {
+        task_group children;
+        auto child = children.spawn(returns(7, 2s));
+        auto joiner = children.spawn([&]() -> task<> { static_cast<void>(co_await child); });
+        auto waiter = children.spawn([&] { return child.wait(); });
+        co_await weft::sleep_for(1s);
+        joiner.cancel();
+        waiter.cancel();
+        co_await joiner.wait();
+        co_await waiter.wait();
+        CHECK_FALSE(child.done());
+
+        const int result = co_await child;
+        CHECK(result == 7);
+    });
+}
+
+TEST_CASE("a child ends and its joiner is cancelled, in one turn", "[coro][join_handle]") {
+    const bool end_first = GENERATE(false, true);
+    std::string log;
+    test_loop loop(weft::event_loop::time::manual);
+    auto child = loop.spawn(returns(7, 1s));
+    auto joiner = loop.spawn([&]() -> task<> {
+        const int result = co_await child;
+        log += std::to_string(result);
+        co_await weft::yield();
+        log += " too far";
+    });
+    loop.poll();
+
+    loop.advance(1s);
+    if (end_first) {
+        loop.poll(); // the child ends, and the joiner is ready
+        joiner.cancel();
+    } else {
+        joiner.cancel();
+        loop.poll();
+    }
+    loop.poll();
+    loop.poll();
+
+    CHECK(joiner.done());
+    CHECK(child.done());
+    CHECK(log == (end_first ? "7" : ""));
+}
+
+TEST_CASE("a child that waits for its own end gets an error", "[coro][join_handle]") {
+    run([]() -> task<> {
+        task_group children;
+        join_handle<> self;
+        int caught = 0;
+        const auto body = [&]() -> task<> {
+            co_await weft::yield();
+            try {
+                co_await self.wait();
+            } catch (const weft::deadlock_error&) {
+                ++caught;
+            }
+            try {
+                co_await self;
+            } catch (const weft::deadlock_error&) {
+                ++caught;
+            }
+        };
+        self = children.spawn(body);
+        co_await children.join();
+        CHECK(caught == 2);
+    });
+}
+
+TEST_CASE("a handle neither joins nor cancels when it goes", "[coro][join_handle]") {
+    bool ended = false;
+    run([&]() -> task<> {
+        task_group children;
+        {
+            auto handle = children.spawn([&]() -> task<> {
+                co_await weft::sleep_for(1s);
+                ended = true;
+            });
+            co_await weft::yield();
+        }
+        CHECK_FALSE(ended);
+        co_await children.join();
+    });
+
+    CHECK(ended);
+}
+
+TEST_CASE("a handle keeps the result alive, and nothing else", "[coro][join_handle]") {
+    run([]() -> task<> {
+        task_group children;
+        auto handle = children.spawn(
+            [](tracked, tracked) -> task<tracked> {
+                tracked local;
+                co_await weft::yield();
+                co_return local;
+            },
+            tracked(), tracked());
+        co_await handle.wait();
+        CHECK(tracked::alive == 1);
+
+        handle = {};
+        CHECK(tracked::alive == 0);
+    });
+}
+
+TEST_CASE("a handle may outlive the group and the loop", "[coro][join_handle]") {
+    const no_frame_leaks check;
+    {
+        join_handle<tracked> ended, dropped;
+        {
+            test_loop loop;
+            task_group children(loop);
+            ended = children.spawn([]() -> task<tracked> { co_return tracked(); });
+            dropped = children.spawn([]() -> task<tracked> {
+                co_await weft::sleep_forever();
+                co_return tracked();
+            });
+            loop.poll();
+        }
+        CHECK(ended.done());
+        CHECK(dropped.done());
+        CHECK(tracked::alive == 1);
+
+        run([&]() -> task<> {
+            auto first = co_await ended.settled();
+            auto second = co_await dropped.settled();
+            CHECK(first.has_value());
+            CHECK(second.was_cancelled());
+        });
+    }
+
+    CHECK(tracked::alive == 0);
+}
+
+TEST_CASE("an error that nobody joined is reported once, with the child's name",
+          "[coro][join_handle]") {
+    test_loop loop;
+    loop.run([]() -> task<> {
+        task_group children(on_error::report);
+        children.spawn(fails(0s)).set_name("nobody");
+        auto waited = children.spawn(fails(0s)).set_name("only waited for").name();
+        CHECK(waited == "only waited for");
+        auto kept = children.spawn(fails(0s));
+        kept.set_name("kept");
+        auto joined = children.spawn(fails(0s));
+        auto settled = children.spawn(fails(0s));
+        co_await children.join();
+        CHECK(weft::this_execution.loop != nullptr);
+
+        co_await kept.wait();
+        try {
+            static_cast<void>(co_await joined);
+        } catch (const std::runtime_error&) {
+        }
+        auto outcome = co_await settled.settled();
+        static_cast<void>(outcome);
+    });
+
+    CHECK(loop.reported == std::vector<std::string>{"no data in nobody",
+                                                    "no data in only waited for",
+                                                    "no data in kept"});
+}
+
+TEST_CASE("a handle names its child", "[coro][join_handle]") {
+    run([]() -> task<> {
+        task_group children;
+        auto child = children.spawn(returns(7, 1s));
+        CHECK(child.name().empty());
+        std::string name = "download 17";
+        child.set_name(name);
+        name = "overwritten";
+        CHECK(child.name() == "download 17");
+        child.set_name("");
+        CHECK(child.name().empty());
+        co_await children.join();
+    });
+}
+
+TEST_CASE("an empty handle refers to nobody", "[coro][join_handle]") {
+    STATIC_REQUIRE_FALSE(std::is_copy_constructible_v<join_handle<>>);
+    STATIC_REQUIRE(std::is_nothrow_move_assignable_v<join_handle<>>);
+    join_handle<int> empty;
+
+    CHECK(empty.done());
+    CHECK(empty.name().empty());
+    empty.cancel();
+
+    run([&]() -> task<> {
+        task_group children;
+        auto full = children.spawn(returns(7, 1s));
+        empty = std::move(full);
+        CHECK(full.done()); // NOLINT
+        CHECK_FALSE(empty.done());
+        const int result = co_await empty;
+        CHECK(result == 7);
+        empty = {};
+    });
+}
+
+TEST_CASE("joins end at any point", "[coro][join_handle]") {
+    sweep([]() -> task<> {
+        task_group children(on_error::report);
+        auto slow = children.spawn([]() -> task<tracked> {
+            co_await slow_wait(3s, 1s);
+            co_return tracked();
+        });
+        auto bad = children.spawn(fails(2s));
+        auto waiter = children.spawn([&]() -> task<> { co_await bad.wait(); });
+        auto settler = children.spawn([&] { return bad.settled(); });
+        co_await waiter;
+        tracked result = co_await slow;
+        auto outcome = co_await settler;
+    });
+}

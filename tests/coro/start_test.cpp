@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: MIT
+#include <weft/coro/start.hpp>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include <weft/coro/task.hpp>
+#include <weft/coro/task_group.hpp>
+#include <weft/time/sleep.hpp>
+#include <weft/time/yield.hpp>
+#include <weft/testing/tracked.hpp>
+
+#include "support/catch.hpp"
+#include "support/run.hpp"
+#include "support/slow_wait.hpp"
+#include "support/sweep.hpp"
+
+using namespace std::chrono_literals;
+using weft::started;
+using weft::task;
+using weft::task_group;
+using weft::testing::tracked;
+
+namespace {
+
+/// Says after a second that it listens, and does so for an hour.
+task<> listens(started<int> ready, std::string& log) {
+    co_await weft::sleep_for(1s);
+    ready(8080);
+    log += "listening ";
+    ready(1); // no effect
+    co_await weft::sleep_for(1h);
+    log += "closed ";
+}
+
+template <class F>
+std::string error_of(F f) {
+    std::string text;
+    run([&]() -> task<> {
+        task_group children;
+        try {
+            const int value = co_await children.start<int>(f);
+            text = std::to_string(value);
+        } catch (const std::exception& error) {
+            text = error.what();
+        }
+        co_await children.join(); // which has heard of no error
+    });
+    return text;
+}
+
+} // namespace
+
+TEST_CASE("start waits until the child is ready, and returns what it says", "[coro][start]") {
+    std::string log;
+    run([&]() -> task<> {
+        task_group children;
+        const int port = co_await children.start<int>(listens, std::ref(log));
+        CHECK(port == 8080);
+        CHECK(weft::loop_clock::now() == weft::time_point(1s));
+        CHECK(log == "listening ");
+        CHECK(children.size() == 1);
+        co_await children.join();
+    });
+
+    CHECK(log == "listening closed ");
+}
+
+TEST_CASE("the arguments of a started child live in it, and are lvalues", "[coro][start]") {
+    run([]() -> task<> {
+        task_group children;
+        const auto body = [](started<std::unique_ptr<int>> ready, std::unique_ptr<int>& value,
+                             tracked&) -> task<> {
+            ready(std::move(value));
+            co_await weft::sleep_for(1s);
+            CHECK(tracked::alive == 1);
+        };
+        const auto value = co_await children.start<std::unique_ptr<int>>(
+            body, std::make_unique<int>(7), tracked());
+        CHECK(*value == 7);
+        co_await children.join();
+        CHECK(tracked::alive == 0);
+    });
+}
+
+TEST_CASE("a child that fails before it is ready fails its starter, not the group",
+          "[coro][start]") {
+    CHECK(error_of([](started<int>) -> task<> {
+              co_await weft::sleep_for(1s);
+              throw std::runtime_error("address in use");
+          }) == "address in use");
+    CHECK(error_of([](started<int>) -> task<int> {
+              throw std::runtime_error("at once");
+              co_return 0;
+          }) == "at once");
+}
+
+TEST_CASE("a child that ends without being ready is an error of its starter", "[coro][start]") {
+    CHECK_THAT(error_of([](started<int>) -> task<> { co_return; }),
+               Catch::Matchers::ContainsSubstring("before it had called `started`"));
+    CHECK(error_of([](started<int> ready) -> task<> {
+              ready(7);
+              co_return;
+          }) == "7");
+}
+
+TEST_CASE("a child that fails after it was ready fails the group", "[coro][start]") {
+    run([]() -> task<> {
+        task_group children;
+        const int value = co_await children.start<int>([](started<int> ready) -> task<> {
+            ready(7);
+            co_await weft::sleep_for(1s);
+            throw std::runtime_error("later");
+        });
+        CHECK(value == 7);
+        std::string caught;
+        try {
+            co_await children.join();
+        } catch (const std::runtime_error& error) {
+            caught = error.what();
+        }
+        CHECK(caught == "later");
+    });
+}
+
+TEST_CASE("cancelling a starter cancels the child that is not ready, and joins it",
+          "[coro][start]") {
+    std::string log;
+    run([&]() -> task<> {
+        task_group children, tasks;
+        const auto slow = [](started<int> ready) -> task<> {
+            tracked object;
+            co_await slow_wait(1h, 2s);
+            ready(7);
+        };
+        auto starter = tasks.spawn([&]() -> task<> {
+            static_cast<void>(co_await children.start<int>(slow));
+            log += "not reached";
+        });
+        co_await weft::sleep_for(1s);
+
+        starter.cancel();
+        co_await starter.wait();
+        CHECK(weft::loop_clock::now() == weft::time_point(3s));
+        CHECK(tracked::alive == 0);
+        CHECK(children.empty());
+        co_await children.join();
+    });
+
+    CHECK(log.empty());
+}
+
+TEST_CASE("a child becomes ready and its starter is cancelled, in one turn", "[coro][start]") {
+    const bool ready_first = GENERATE(false, true);
+    std::string log, served;
+    test_loop loop(weft::event_loop::time::manual);
+    task_group children(loop);
+    auto starter = loop.spawn([&]() -> task<> {
+        const int port = co_await children.start<int>(listens, std::ref(served));
+        log += std::to_string(port);
+        co_await weft::yield();
+        log += " too far";
+    });
+    loop.poll();
+    loop.poll();
+
+    loop.advance(1s);
+    if (ready_first) {
+        loop.poll();
+        starter.cancel();
+    } else {
+        starter.cancel();
+        loop.poll();
+    }
+    for (int turn = 0; turn < 4; ++turn) loop.poll();
+
+    CHECK(starter.done());
+    CHECK(log == (ready_first ? "8080" : ""));
+    CHECK(children.size() == (ready_first ? 1 : 0)); // ready: it goes on
+}
+
+TEST_CASE("start in a cancelled group is refused", "[coro][start]") {
+    run([]() -> task<> {
+        task_group children;
+        children.cancel();
+        bool refused = false;
+        std::string log;
+        try {
+            static_cast<void>(co_await children.start<int>(listens, std::ref(log)));
+        } catch (const weft::closed_error&) {
+            refused = true;
+        }
+        CHECK(refused);
+        CHECK(log.empty());
+    });
+}
+
+TEST_CASE("somebody else may say that a child is ready, later than both", "[coro][start]") {
+    std::optional<started<int>> kept;
+    run([&]() -> task<> {
+        task_group children;
+        auto starter = children.spawn([&] {
+            return children.start<int>([&](started<int> ready) -> task<> {
+                kept = ready;
+                co_await weft::sleep_forever();
+            });
+        });
+        co_await weft::sleep_for(1s);
+        (*kept)(7);
+        const int value = co_await starter;
+        CHECK(value == 7);
+        children.cancel();
+        co_await children.join();
+        (*kept)(8);
+        kept.reset();
+    });
+}
+
+TEST_CASE("start ends at any point", "[coro][start]") {
+    sweep([]() -> task<> {
+        std::string log;
+        task_group children;
+        const int port = co_await children.start<int>(
+            [](started<int> ready, tracked&) -> task<tracked> {
+                co_await slow_wait(2s, 1s);
+                ready(7);
+                co_await weft::sleep_for(1s);
+                co_return tracked();
+            },
+            tracked());
+        const int other = co_await children.start<int>(listens, std::ref(log));
+        static_cast<void>(port + other);
+        children.cancel();
+        co_await children.join();
+    });
+}

@@ -1,0 +1,608 @@
+// SPDX-License-Identifier: MIT
+#include <weft/loop/event_loop.hpp>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+
+#include <weft/coro/task.hpp>
+#include <weft/coro/task_group.hpp>
+#include <weft/loop/poll_reactor.hpp>
+#include <weft/loop/wait_readable.hpp>
+#include <weft/time/sleep.hpp>
+#include <weft/time/yield.hpp>
+#include <weft/testing/tracked.hpp>
+
+#include "support/catch.hpp"
+#include "support/death.hpp"
+#include "support/pipe.hpp"
+#include "support/run.hpp"
+#include "support/slow_wait.hpp"
+
+using namespace std::chrono_literals;
+using weft::event_loop;
+using weft::task;
+using weft::task_group;
+using weft::testing::tracked;
+using time_source = weft::event_loop::time;
+
+namespace {
+
+/// Posts itself for ever.
+struct busy {
+    event_loop& loop;
+    int& rounds;
+    const bool& stop;
+    void operator()() const {
+        ++rounds;
+        if (!stop) loop.post(*this);
+    }
+};
+
+int lowest_free_descriptor() {
+    const int fd = ::fcntl(0, F_DUPFD, 0);
+    ::close(fd);
+    return fd;
+}
+
+} // namespace
+
+// Turns ----------------------------------------------------------------------------
+
+TEST_CASE("a turn runs what is queued, then what is due, and leaves the rest for the next",
+          "[loop][event_loop]") {
+    std::string log;
+    event_loop loop(time_source::manual);
+    loop.spawn([&]() -> task<> {
+        co_await weft::sleep_for(0s);
+        log += 't';
+    });
+    loop.poll(); // t sleeps now
+    loop.post([&] {
+        log += 'a';
+        loop.post([&] { log += "a2"; });
+    });
+    loop.post([&] { log += 'b'; });
+
+    CHECK(loop.poll() == 3);
+    CHECK(log == "abt");
+    CHECK(loop.poll() == 1);
+    CHECK(log == "abta2");
+    CHECK(loop.poll() == 0);
+}
+
+TEST_CASE("a loop that is stopped before it runs makes one turn", "[loop][event_loop]") {
+    const auto source = GENERATE(time_source::system, time_source::manual, time_source::simulated);
+    event_loop loop(source);
+    std::string log;
+    const auto main = [&]() -> task<int> {
+        log += "begins ";
+        co_await weft::sleep_for(1h);
+        log += "not reached";
+        co_return 7;
+    };
+
+    loop.stop();
+    CHECK_THROWS_AS(loop.run(main), weft::cancelled_error);
+    CHECK(log == "begins ");
+
+    if (source != time_source::simulated) return;
+    CHECK(loop.run([]() -> task<int> {
+        co_await weft::sleep_for(1h);
+        co_return 8;
+    }) == 8);
+}
+
+TEST_CASE("a loop that is stopped cancels main and everybody else, and waits for them",
+          "[loop][event_loop]") {
+    event_loop loop(time_source::simulated);
+    std::string log;
+    const auto begin = loop.now();
+
+    CHECK_THROWS_AS(loop.run([&]() -> task<> {
+        loop.spawn([&]() -> task<> {
+            tracked object;
+            co_await slow_wait(1h, 3s);
+        });
+        loop.spawn([&]() -> task<> {
+            co_await weft::sleep_for(1s);
+            loop.stop();
+            log += "stopped ";
+            co_await weft::yield();
+            log += "not reached";
+        });
+        tracked object;
+        co_await slow_wait(1h, 2s); // a clean-up that takes time, which has to pass
+        log += "not reached";
+    }),
+                    weft::cancelled_error);
+
+    CHECK(log == "stopped ");
+    CHECK(tracked::alive == 0);
+    CHECK(loop.now() >= begin + 3s);
+}
+
+TEST_CASE("a clean-up that can never end does not keep a stopped loop", "[loop][event_loop]") {
+    struct never_ends final : weft::operation<never_ends> {
+        bool start(weft::branch&) noexcept { return false; }
+        bool withdraw() noexcept override { return false; }
+        void await_resume() const noexcept {}
+    };
+    const no_frame_leaks check;
+    test_loop loop;
+
+    CHECK_THROWS_AS(loop.run([&]() -> task<> {
+        loop.stop();
+        tracked object;
+        co_await never_ends();
+    }),
+                    weft::deadlock_error);
+
+    CHECK(tracked::alive == 0);
+}
+
+TEST_CASE("another thread stops a loop that sleeps", "[loop][event_loop]") {
+    event_loop loop;
+    std::thread thread;
+
+    CHECK_THROWS_AS(loop.run([&]() -> task<> {
+        thread = std::thread([&] { loop.stop(); });
+        co_await weft::sleep_forever();
+    }),
+                    weft::cancelled_error);
+    thread.join();
+}
+
+TEST_CASE("what is withdrawn in the turn of its own does not run", "[loop][event_loop]") {
+    struct callback final : weft::runnable {
+        bool ran = false;
+        void run() noexcept override { ran = true; }
+    } withdrawn, last;
+    event_loop loop(time_source::manual);
+    loop.post([&] { withdrawn.leave_queue(); });
+    loop.enqueue(withdrawn);
+    loop.enqueue(last);
+
+    loop.poll();
+
+    CHECK_FALSE(withdrawn.ran);
+    CHECK(last.ran);
+}
+
+TEST_CASE("a callback that throws is reported once, and the turn goes on", "[loop][event_loop]") {
+    const no_frame_leaks check;
+    test_loop loop;
+    std::string log;
+    loop.post([&] {
+        log += 'a';
+        throw std::runtime_error("no data");
+    });
+    loop.post([&] { log += 'b'; });
+
+    loop.poll();
+    loop.poll();
+
+    CHECK(log == "ab");
+    CHECK(loop.reported == std::vector<std::string>{"no data in a callback"});
+}
+
+TEST_CASE("a hook for errors that throws itself does no harm", "[loop][event_loop]") {
+    const auto words = last_words([] {
+        event_loop loop(time_source::manual);
+        loop.on_unhandled(
+            [](const std::exception_ptr&, std::string_view) { throw std::runtime_error("hook"); });
+        loop.post([] { throw std::runtime_error("first"); });
+        loop.post([] { std::fputs("still here\n", stderr); });
+        loop.poll();
+        std::abort();
+    });
+
+    CHECK(words == "weft: unhandled error in a callback: first\n"
+                   "weft: unhandled error in on_unhandled: hook\n"
+                   "still here\n");
+}
+
+// run ------------------------------------------------------------------------------
+
+TEST_CASE("run returns what main returns, and rethrows what it throws", "[loop][event_loop]") {
+    event_loop loop(time_source::simulated);
+    int object = 1;
+
+    CHECK(loop.run([](int value) -> task<int> { co_return value; }, 7) == 7);
+    CHECK(&loop.run([&]() -> task<int&> { co_return object; }) == &object);
+    loop.run([]() -> task<> { co_await weft::yield(); }());
+    CHECK_THROWS_WITH(loop.run([]() -> task<int> {
+        throw std::runtime_error("no data");
+        co_return 0;
+    }),
+                      "no data");
+    CHECK(*loop.run([](std::unique_ptr<int> own) -> task<std::unique_ptr<int>> {
+        co_return std::move(own);
+    },
+                    std::make_unique<int>(7)) == 7);
+}
+
+TEST_CASE("when main has ended, what was spawned is cancelled and joined", "[loop][event_loop]") {
+    const bool throws = GENERATE(false, true);
+    const no_frame_leaks check;
+    test_loop loop;
+    std::string log;
+    const auto child = [&](char name) -> task<> {
+        struct note {
+            std::string& log;
+            char name;
+            ~note() { log += name; }
+        } mine{log, name};
+        co_await slow_wait(1h, 1s);
+    };
+    const auto main = [&]() -> task<> {
+        loop.spawn(child, 'a');
+        loop.spawn(child, 'b');
+        co_await weft::yield();
+        if (throws) throw std::runtime_error("main");
+    };
+
+    if (throws)
+        CHECK_THROWS_WITH(loop.run(main), "main");
+    else
+        loop.run(main);
+
+    CHECK(log == "ba");
+    CHECK(loop.reported.empty());
+}
+
+TEST_CASE("after run everything is gone: frames and descriptors", "[loop][event_loop]") {
+    const no_frame_leaks check;
+    const int before = lowest_free_descriptor();
+    {
+        event_loop loop;
+        loop.run([&]() -> task<> {
+            socket_pair pair;
+            loop.spawn([&, fd = pair.ours.get()]() -> task<> { co_await weft::wait_readable(fd); });
+            co_await weft::yield();
+            co_await weft::yield();
+            loop.spawn([]() -> task<> { co_await weft::sleep_forever(); });
+            loop.system().closing(pair.ours.get());
+        });
+        CHECK(loop.system().idle());
+    }
+
+    CHECK(lowest_free_descriptor() == before);
+}
+
+TEST_CASE("a loop within a loop is refused, and the task destroyed unstarted",
+          "[loop][event_loop]") {
+    bool ran = false;
+    const auto body = [&](tracked) -> task<> {
+        ran = true;
+        co_return;
+    };
+    run([&]() -> task<> {
+        event_loop inner(time_source::simulated);
+        CHECK_THROWS_AS(inner.run(body(tracked())), weft::error);
+        CHECK_THROWS_AS(weft::this_loop().run(body(tracked())), weft::error);
+        CHECK_THROWS_AS(inner.run(body, tracked()), weft::error);
+        CHECK_THROWS_AS(weft::this_loop().poll(), weft::error);
+        CHECK(tracked::alive == 0);
+        co_await weft::sleep_for(1s); // the outer one is unharmed
+    });
+
+    CHECK_FALSE(ran);
+}
+
+TEST_CASE("a deadlock in simulated time is an error, and leaves nothing behind",
+          "[loop][event_loop]") {
+    const auto source = GENERATE(time_source::simulated, time_source::manual);
+    const no_frame_leaks check;
+    test_loop loop(source);
+
+    CHECK_THROWS_AS(loop.run([&]() -> task<> {
+        tracked object;
+        loop.spawn([object]() -> task<> { co_await weft::sleep_forever(); });
+        co_await weft::sleep_forever();
+    }),
+                    weft::deadlock_error);
+
+    CHECK(tracked::alive == 0);
+    loop.run([]() -> task<> { co_return; }); // it can be used again
+}
+
+// Other threads --------------------------------------------------------------------
+
+TEST_CASE("callbacks from another thread arrive in order, none lost, while the loop sleeps",
+          "[loop][event_loop]") {
+    event_loop loop;
+    std::vector<int> received, expected;
+    std::thread thread;
+
+    CHECK_THROWS_AS(loop.run([&]() -> task<> {
+        thread = std::thread([&loop, &received, handle = loop.handle()] {
+            for (int i = 0; i < 1000; ++i)
+                handle.post_threadsafe([&received, i] { received.push_back(i); });
+            loop.stop();
+        });
+        co_await weft::sleep_forever();
+    }),
+                    weft::cancelled_error);
+    thread.join();
+
+    for (int i = 0; i < 1000; ++i) expected.push_back(i);
+    CHECK(received == expected);
+}
+
+TEST_CASE("a loop that is gone takes nothing, and says so", "[loop][event_loop]") {
+    std::optional<weft::loop_handle> handle;
+    bool ran = false;
+    {
+        event_loop loop(time_source::manual);
+        handle = loop.handle();
+        CHECK(handle->post_threadsafe([object = tracked(), &ran] { ran = true; }));
+        CHECK(tracked::alive == 1);
+    }
+    CHECK(tracked::alive == 0); // destroyed with the loop, not run
+
+    CHECK_FALSE(handle->post_threadsafe([object = tracked(), &ran] { ran = true; }));
+    CHECK(tracked::alive == 0);
+    CHECK_FALSE(ran);
+}
+
+// Fairness -------------------------------------------------------------------------
+
+TEST_CASE("a callback that posts itself for ever starves nobody", "[loop][event_loop]") {
+    event_loop loop;
+    socket_pair pair;
+    std::thread thread;
+    int rounds = 0;
+    bool stop = false, posted = false;
+    loop.run([&]() -> task<> {
+        loop.post(busy{loop, rounds, stop});
+        co_await weft::sleep_for(1ms); // a timer
+
+        loop.post([&] { pair.arrives(); });
+        co_await weft::wait_readable(pair.ours.get()); // a descriptor
+
+        thread = std::thread([&posted, handle = loop.handle()] {
+            handle.post_threadsafe([&posted] { posted = true; });
+        });
+        while (!posted) co_await weft::yield(); // another thread
+        stop = true;
+    });
+    thread.join();
+
+    CHECK(rounds > 2);
+}
+
+TEST_CASE("a task whose every operation is ready at once starves nobody, and can be cancelled",
+          "[loop][event_loop]") {
+    struct ready final : weft::operation<ready> {
+        bool start(weft::branch&) noexcept { return true; }
+        bool withdraw() noexcept override { return true; }
+        void await_resume() const noexcept {}
+    };
+    event_loop loop;
+    loop.run([&]() -> task<> {
+        auto greedy = loop.spawn([]() -> task<> {
+            for (;;) co_await ready();
+        });
+        co_await weft::sleep_for(1ms);
+        greedy.cancel();
+        co_await greedy.wait();
+    });
+}
+
+TEST_CASE("what becomes due in a long turn is queued before what is posted after it",
+          "[loop][event_loop]") {
+    constexpr int callbacks = 1000;
+    event_loop loop;
+    int ran = 0, ran_before_timer = -1;
+    const auto spin = [&] {
+        const auto end = loop.now() + 10us;
+        while (loop.now() < end) {}
+        loop.post([&] { ++ran; });
+    };
+    loop.spawn([&]() -> task<> {
+        co_await weft::sleep_for(1ms);
+        ran_before_timer = ran;
+    });
+    loop.poll();
+    for (int i = 0; i < callbacks; ++i) loop.post(spin);
+
+    loop.poll(); // for 10 ms
+    loop.poll();
+
+    CHECK(ran == callbacks);
+    CHECK(ran_before_timer >= 0);
+    CHECK(ran_before_timer < callbacks);
+}
+
+// Inside of another loop -----------------------------------------------------------
+
+TEST_CASE("a loop tells another program's loop what it waits for", "[loop][event_loop]") {
+    event_loop loop;
+    socket_pair pair;
+    std::string log;
+    const auto readable = [&] {
+        return any(weft::ready_now(loop.native_handle(), weft::readiness::readable));
+    };
+    CHECK_FALSE(loop.next_deadline());
+    CHECK_FALSE(readable());
+
+    loop.spawn([&]() -> task<> {
+        co_await weft::wait_readable(pair.ours.get());
+        log += "read ";
+        co_await weft::sleep_for(1h);
+    });
+    CHECK(loop.next_deadline() <= loop.now()); // something is ready
+    loop.poll();
+    CHECK_FALSE(loop.next_deadline());
+    CHECK_FALSE(readable());
+    pair.arrives();
+    CHECK(readable());
+    loop.poll();
+    CHECK(log == "read ");
+
+    REQUIRE(loop.next_deadline());
+    CHECK(*loop.next_deadline() > loop.now() + 59min);
+    CHECK(*loop.next_deadline() <= loop.now() + 1h);
+    loop.post_threadsafe([] {});
+    CHECK(readable());
+}
+
+TEST_CASE("run_one makes one turn, and says when there is nothing to wait for",
+          "[loop][event_loop]") {
+    event_loop loop(time_source::simulated);
+    std::string log;
+    CHECK_FALSE(loop.run_one());
+
+    loop.post([&] {
+        log += 'a';
+        loop.post([&] { log += 'b'; });
+    });
+    CHECK(loop.run_one());
+    CHECK(log == "a");
+    CHECK(loop.run_one());
+    CHECK(log == "ab");
+    loop.spawn([&]() -> task<> {
+        co_await weft::sleep_for(1h);
+        log += 'c';
+    });
+    CHECK(loop.run_one());
+    CHECK(loop.run_one());
+    CHECK(log == "abc");
+
+    CHECK_FALSE(loop.run_one());
+}
+
+TEST_CASE("run_one waits for those who hold a handle to post", "[loop][event_loop]") {
+    event_loop loop;
+    bool ran = false;
+    std::thread thread([&ran, handle = std::make_optional(loop.handle())]() mutable {
+        handle->post_threadsafe([&ran] { ran = true; });
+        handle.reset();
+    });
+
+    while (loop.run_one()) {}
+    thread.join();
+    while (loop.run_one()) {}
+
+    CHECK(ran);
+}
+
+TEST_CASE("a manual clock moves by advance only", "[loop][event_loop]") {
+    event_loop loop(time_source::manual);
+    std::string log;
+    const auto begin = loop.now();
+    loop.spawn([&]() -> task<> {
+        co_await weft::sleep_for(10ms);
+        log += 'a';
+        co_await weft::sleep_for(10ms);
+        log += 'b';
+    });
+    loop.poll();
+    CHECK(loop.next_deadline() == begin + 10ms);
+
+    loop.advance(9ms);
+    loop.poll();
+    CHECK(log.empty());
+    loop.advance(1ms);
+    loop.poll();
+    CHECK(log == "a");
+    loop.advance(1h);
+    loop.poll();
+
+    CHECK(log == "ab");
+    CHECK(loop.now() == begin + 10ms + 1h);
+}
+
+TEST_CASE("a loop runs on any reactor", "[loop][event_loop]") {
+    event_loop loop(std::make_unique<weft::poll_reactor>());
+    socket_pair pair;
+
+    loop.run([&]() -> task<> {
+        loop.spawn([&]() -> task<> {
+            co_await weft::sleep_for(1ms);
+            pair.arrives();
+        });
+        co_await weft::wait_readable(pair.ours.get());
+    });
+
+    CHECK(loop.native_handle() == -1);
+}
+
+// The end --------------------------------------------------------------------------
+
+TEST_CASE("a loop that is destroyed destroys what runs, newest first, and what was posted",
+          "[loop][event_loop]") {
+    const no_frame_leaks check;
+    std::string log;
+    struct note {
+        std::string& log;
+        event_loop& loop;
+        char name;
+        ~note() {
+            log += name;
+            loop.post([object = tracked()] {}); // a destructor may still use its loop
+        }
+    };
+    {
+        event_loop loop(time_source::manual);
+        const auto child = [&](char name) -> task<> {
+            note mine{log, loop, name};
+            co_await weft::sleep_for(1h);
+        };
+        loop.spawn(child, 'a');
+        loop.spawn(child, 'b');
+        loop.poll();
+        loop.spawn([object = tracked()]() -> task<> { co_return; });
+        loop.post([&, object = tracked()] { log += "not called"; });
+    }
+
+    CHECK(log == "ba");
+    CHECK(tracked::alive == 0);
+}
+
+TEST_CASE("destroying a loop that runs ends the program", "[loop][event_loop]") {
+    CHECK(last_words([] {
+              auto loop = std::make_unique<event_loop>();
+              loop->post([&] { loop.reset(); });
+              loop->poll();
+          }) == "weft: an event_loop was destroyed while it runs\n");
+}
+
+#ifndef NDEBUG
+TEST_CASE("using a loop from another thread ends the program", "[loop][event_loop]") {
+    CHECK_THAT(last_words([] {
+                   event_loop loop;
+                   std::thread([&] { loop.post([] {}); }).join();
+               }),
+               Catch::Matchers::ContainsSubstring("a thread that is not its own"));
+}
+#endif
+
+TEST_CASE("a loop stays where it is", "[loop][event_loop]") {
+    STATIC_REQUIRE_FALSE(std::is_move_constructible_v<event_loop>);
+    STATIC_REQUIRE_FALSE(std::is_copy_constructible_v<event_loop>);
+}
+
+TEST_CASE("one loop after the other runs on one thread, and one loop on two",
+          "[loop][event_loop]") {
+    for (int i = 0; i < 2; ++i) {
+        event_loop loop(time_source::simulated);
+        loop.run([]() -> task<> { co_await weft::sleep_for(1s); });
+        std::thread([&] { loop.run([]() -> task<> { co_await weft::sleep_for(1s); }); }).join();
+        loop.run([]() -> task<> { co_await weft::sleep_for(1s); });
+    }
+}
