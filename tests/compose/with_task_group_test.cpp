@@ -318,7 +318,7 @@ TEST_CASE("children that keep spawning cannot keep a cancelled group alive",
                 int& count;
             };
             for (int i = 0; i != 3; ++i) g.spawn(hydra::head, std::ref(g), std::ref(refused));
-            co_return;
+            co_await weft::sleep_for(1h);
         };
         auto none = co_await weft::try_for(1ms, with_task_group(body));
         CHECK_FALSE(none);

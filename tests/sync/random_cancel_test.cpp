@@ -609,7 +609,7 @@ unsigned from_environment(const char* name, unsigned otherwise) {
 template <class World>
 void live_often() {
     const auto first = from_environment("WEFT_FIRST_SEED", 1);
-    const auto count = from_environment("WEFT_SEEDS", 200);
+    const auto count = from_environment("WEFT_SEEDS", 1500);
     for (unsigned i = 0; i < count; ++i) {
         INFO("WEFT_FIRST_SEED=" << first + i);
         live<World>(first + i);

@@ -88,6 +88,9 @@ public:
         assert(state_ == state::pending);
         if constexpr (std::is_reference_v<T>)
             ::new (static_cast<void*>(std::addressof(value_))) stored(std::addressof(args)...);
+        else if constexpr (std::is_arithmetic_v<stored> && sizeof...(Args) == 1)
+            // `co_return 0;` of a task<std::size_t>: what warnings say here, nobody can mend.
+            value_ = (static_cast<stored>(args), ...);
         else
             ::new (static_cast<void*>(std::addressof(value_))) stored(std::forward<Args>(args)...);
         state_ = state::value;

@@ -287,7 +287,7 @@ inline bool event_loop::collect(std::int64_t deadline) {
 
 inline bool event_loop::take_turn(bool block, std::size_t& ran) {
     auto deadline = reactor::immediately;
-    if (block && !has_ready() && !stop_.load(std::memory_order_relaxed))
+    if (block && !has_ready())
         deadline = timers_.next_deadline().value_or(reactor::never);
     const bool possible = collect(deadline);
     ran = run_ready();
@@ -315,18 +315,19 @@ inline void event_loop::run_until_done(const bool& done, branch& main) {
     const running_scope scope(*this);
     std::size_t ran = 0;
     bool possible = true;
+    const auto stopped = [this] { return stop_.load(std::memory_order_relaxed); };
     do
-        possible = take_turn(true, ran);
-    while (!done && possible && !stop_.load(std::memory_order_relaxed));
+        possible = take_turn(!stopped(), ran);
+    while (!done && possible && !stopped());
 
     if (!done) main.cancel(std::source_location::current());
-    while (!done && take_turn(true, ran)) {}
+    while (!done && take_turn(true, ran)) {} // however often it is stopped
     root_.cancel();
     while (!root_.empty() && take_turn(true, ran)) {}
     root_.drop_children(); // those that wait for what can never happen
     root_.reopen();
     stop_.store(false, std::memory_order_relaxed);
-    if (!possible)
+    if (!possible || !done)
         raise<deadlock_error>("run: nothing can ever become ready, and main has not ended");
 }
 
