@@ -164,7 +164,7 @@ TEST_CASE("close cancels those that run, newest first, and waits for their clean
         CHECK(nothing == nullptr);
     });
 
-    CHECK(log == events{"~c", "~a", "c cleaned", "a cleaned", "c cleaned done", "~c cleaned",
+    CHECK(log == events{"~c", "c cleaned", "~a", "a cleaned", "c cleaned done", "~c cleaned",
                         "a cleaned done", "~a cleaned"});
 }
 

@@ -71,7 +71,8 @@ TEST_CASE("a limit of 0 is refused", "[compose][for_each_concurrent]") {
     run([]() -> task<> {
         bool refused = false;
         try {
-            co_await for_each_concurrent(std::vector{1}, 0, [](int) { return weft::yield(); });
+            const std::vector<int> range(1);
+            co_await for_each_concurrent(range, 0, [](int) { return weft::yield(); });
         } catch (const std::invalid_argument&) {
             refused = true;
         }
@@ -124,6 +125,31 @@ TEST_CASE("elements that the range makes live as long as they are in use",
     });
 
     CHECK(seen == std::vector<std::string>{"a", "b", "c", "d"});
+}
+
+TEST_CASE("the elements of a generator outlive its next step", "[compose][for_each_concurrent]") {
+    std::vector<int> seen;
+    run([&]() -> task<> {
+        auto make = []() -> weft::generator<std::unique_ptr<int>> {
+            for (int i = 0; i != 5; ++i) co_yield std::make_unique<int>(i);
+        };
+        auto look = [&](std::unique_ptr<int>&& each) -> task<> {
+            co_await weft::sleep_for(1ms);
+            seen.push_back(*each);
+        };
+        co_await for_each_concurrent(make(), 3, look);
+
+        auto words = []() -> weft::generator<const std::string&> {
+            for (char c = 'a'; c != 'd'; ++c) co_yield std::string(40, c);
+        };
+        auto size = [&](const std::string& word) -> task<> {
+            co_await weft::sleep_for(1ms);
+            seen.push_back(word.back());
+        };
+        co_await for_each_concurrent(words(), 2, size);
+    });
+
+    CHECK(seen == std::vector<int>{0, 1, 2, 3, 4, 'a', 'b', 'c'});
 }
 
 TEST_CASE("the next element is taken when one has ended", "[compose][for_each_concurrent]") {

@@ -46,6 +46,10 @@ constexpr auto earliest = std::numeric_limits<nanoseconds>::min();
 constexpr auto latest = std::numeric_limits<nanoseconds>::max();
 constexpr nanoseconds second = 1'000'000'000;
 
+nanoseconds random_below(nanoseconds limit, std::mt19937_64& random) {
+    return static_cast<nanoseconds>(random() % static_cast<std::uint64_t>(limit));
+}
+
 /// Says that it has fired by appending its number to a log, then does what it was told to.
 struct alarm_clock : timer {
     alarm_clock(std::vector<int>& fired, int id) : timer(&ring), log(fired), number(id) {}
@@ -183,14 +187,14 @@ TEST_CASE("a timer may be armed earlier than a time that has passed", "[loop][ti
 }
 
 TEST_CASE("every deadline is valid", "[loop][timer_queue]") {
-    const auto crowd = GENERATE(0, 40, 400); // so many that time gets divided
+    const auto others_count = GENERATE(0, 40, 400); // so many that time gets divided
     const std::vector<nanoseconds> deadlines{earliest, earliest + 1, -second,    -1,    0, 1,
                                              second,   latest / 2,   latest - 1, latest};
     std::vector<int> fired, expected;
     timer_queue timers;
     std::deque<alarm_clock> clocks;
     std::mt19937_64 random(1);
-    std::vector<silent_timer> others(static_cast<std::size_t>(crowd));
+    std::vector<silent_timer> others(static_cast<std::size_t>(others_count));
     for (auto& other : others) timers.arm(other, static_cast<nanoseconds>(random()));
     for (int i = static_cast<int>(deadlines.size()); i-- != 0;) {
         timers.arm(clocks.emplace_back(fired, i), deadlines[static_cast<std::size_t>(i)]);
@@ -323,12 +327,12 @@ TEST_CASE("timers may outlive their queue, and move to another one", "[loop][tim
 
 TEST_CASE("a hundred thousand time-outs come and go without an allocation", "[loop][timer_queue]") {
     constexpr std::size_t count = 100'000;
-    const auto length = GENERATE(as<nanoseconds>{}, 0, second); // of the random part of a time-out
+    const auto length = GENERATE(as<nanoseconds>{}, 1, second); // of the random part of a time-out
     std::mt19937_64 random(1);
     std::vector<nanoseconds> deadlines;
     for (std::size_t i = 0; i != count; ++i)
         deadlines.push_back(30 * second + static_cast<nanoseconds>(i) * 1000 +
-                            (length ? static_cast<nanoseconds>(random()) % length : 0));
+                            random_below(length, random));
     std::vector<nanoseconds> minimum = deadlines; // of a deadline and all that follow
     for (std::size_t i = count - 1; i-- != 0;) minimum[i] = std::min(minimum[i], minimum[i + 1]);
     std::deque<silent_timer> timeouts(count);
@@ -356,14 +360,13 @@ TEST_CASE("short sleeps before many time-outs are exact and allocate nothing",
     nanoseconds now = 0;
     const auto before = allocations;
     for (auto& timeout : timeouts)
-        timers.arm(timeout, 60 * second + static_cast<nanoseconds>(random() % 1000) * millisecond);
+        timers.arm(timeout, 60 * second + random_below(1000, random) * millisecond);
     const auto first_timeout = timers.next_deadline();
 
     std::size_t fired = 0;
     bool undisturbed = true;
     for (int turn = 0; turn != 1000; ++turn) {
-        for (auto& sleeper : sleepers)
-            timers.arm(sleeper, now + static_cast<nanoseconds>(random()) % millisecond);
+        for (auto& sleeper : sleepers) timers.arm(sleeper, now + random_below(millisecond, random));
         undisturbed = undisturbed && timers.next_deadline() < now + millisecond;
         fired += timers.expire(now += millisecond);
         undisturbed = undisturbed && timers.next_deadline() == first_timeout;
@@ -375,41 +378,63 @@ TEST_CASE("short sleeps before many time-outs are exact and allocate nothing",
     CHECK(allocations == before);
 }
 
-TEST_CASE("bursts of timers, each before all earlier ones, fire in order", "[loop][timer_queue]") {
-    const auto shrinking = GENERATE(1, 2, 10); // lengths of the bursts
-    std::mt19937_64 random(1);
+namespace {
+
+/// Arms timers, and knows in which order they are to fire.
+struct crowd {
+    void arm(nanoseconds deadline) {
+        const auto number = static_cast<int>(expected.size());
+        timers.arm(clocks.emplace_back(fired, number), deadline);
+        expected.emplace_back(deadline, number); // numbers grow: they are the order of arming
+    }
+
+    void arm_again_at_each_deadline() {
+        for (std::size_t i = 0, count = expected.size(); i != count; ++i) arm(expected[i].first);
+    }
+
+    bool fires_in_order() {
+        std::ranges::sort(expected);
+        while (fired.size() < expected.size()) {
+            if (timers.next_deadline() != expected[fired.size()].first) return false;
+            timers.expire(expected[std::min(fired.size() + 50, expected.size() - 1)].first);
+        }
+        return timers.empty() &&
+               std::ranges::equal(fired, expected, {}, {}, &decltype(expected)::value_type::second);
+    }
+
     std::vector<int> fired;
     std::vector<std::pair<nanoseconds, int>> expected;
     std::deque<alarm_clock> clocks;
     timer_queue timers;
+};
+
+} // namespace
+
+TEST_CASE("bursts of timers, each before all earlier ones, fire in order", "[loop][timer_queue]") {
+    const auto shrinking = GENERATE(1, 2, 10); // lengths of the bursts
+    std::mt19937_64 random(1);
+    crowd all;
     nanoseconds length = second, start = 0;
     for (int burst = 0; burst != 30; ++burst) {
         start -= length;
-        for (int i = 0; i != 200; ++i) {
-            const auto deadline = start + static_cast<nanoseconds>(random()) % length;
-            const auto number = static_cast<int>(expected.size());
-            timers.arm(clocks.emplace_back(fired, number), deadline);
-            expected.emplace_back(deadline, number);
-        }
-        if (burst % 3 == 0) timers.next_deadline();
+        for (int i = 0; i != 200; ++i) all.arm(start + random_below(length, random));
+        if (burst % 3 == 0) all.timers.next_deadline();
         length = std::max<nanoseconds>(length / shrinking, 1);
     }
-    for (std::size_t i = 0; i != 6000; i += 7) {
-        const auto deadline = expected[i].first;
-        const auto number = static_cast<int>(expected.size());
-        timers.arm(clocks.emplace_back(fired, number), deadline);
-        expected.emplace_back(deadline, number);
-    }
-    std::ranges::sort(expected); // numbers grow as timers are armed
+    all.arm_again_at_each_deadline();
 
-    for (std::size_t i = 0; i < expected.size(); i += 50) {
-        CHECK(timers.next_deadline() == expected[fired.size()].first);
-        timers.expire(expected[i].first);
-    }
-    timers.expire(second);
+    CHECK(all.fires_in_order());
+}
 
-    REQUIRE(fired.size() == expected.size());
-    CHECK(std::ranges::equal(fired, expected, {}, {}, &std::pair<nanoseconds, int>::second));
+TEST_CASE("timers of all orders of magnitude fire in order", "[loop][timer_queue]") {
+    std::mt19937_64 random(1);
+    crowd all;
+    for (int i = 0; i != 5000; ++i)
+        all.arm(static_cast<nanoseconds>(random() >> (1 + random() % 63)));
+    all.timers.next_deadline();
+    all.arm_again_at_each_deadline();
+
+    CHECK(all.fires_in_order());
 }
 
 namespace {

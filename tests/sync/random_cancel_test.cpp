@@ -151,11 +151,13 @@ struct shared_mutex_world : world<weft::shared_mutex> {
     using world::world;
     int readers = 0;
     int writers = 0;
+    int waiting_writers = 0;
 
     weft::task<> work() {
         for (unsigned rounds = 1 + roll(3); rounds != 0 && !ending; --rounds) {
             std::optional<at_place> sleeping(std::in_place, asleep);
             if (roll.one_in(3)) {
+                sleeping.emplace(waiting_writers);
                 auto guard = co_await it->lock();
                 sleeping.reset();
                 const at_place inside(writers), held(holding);
@@ -171,7 +173,9 @@ struct shared_mutex_world : world<weft::shared_mutex> {
         }
     }
     void check() {
-        require(asleep == 0 || holding != 0, "somebody waits for a lock that nobody holds");
+        require(asleep + waiting_writers == 0 || holding != 0,
+                "somebody waits for a lock that nobody holds");
+        require(asleep == 0 || writers + waiting_writers != 0, "a reader waits for no writer");
     }
     void check_end() { require(it->try_lock().has_value(), "locked, and nobody holds it"); }
 };

@@ -26,19 +26,20 @@ namespace weft {
 template <std::ranges::input_range R, class F>
 class for_each_operation final : public fork<for_each_operation<R, F>> {
     using reference = std::ranges::range_reference_t<R>;
+    static constexpr bool stays = std::is_reference_v<reference> && std::ranges::forward_range<R>;
 
-    // Calls `f` with one element. An element that the range makes as it goes is kept here.
+    // Calls `f` with one element. An element that the range makes as it goes, or that is gone when
+    // the range moves on, as a generator's, is kept here.
     struct call {
         F* f;
-        std::conditional_t<std::is_reference_v<reference>,
-                           std::add_pointer_t<std::remove_reference_t<reference>>, reference>
+        std::conditional_t<stays, std::add_pointer_t<reference>, std::remove_cvref_t<reference>>
             element;
 
         decltype(auto) operator()() {
-            if constexpr (std::is_reference_v<reference>)
+            if constexpr (stays)
                 return std::apply(*f, std::forward_as_tuple(static_cast<reference>(*element)));
             else
-                return std::apply(*f, std::forward_as_tuple(std::move(element)));
+                return std::apply(*f, std::forward_as_tuple(static_cast<reference&&>(element)));
         }
     };
     class one final : public child<call>, public frame_pool::allocated {
@@ -109,10 +110,10 @@ private:
         return started;
     }
     call make_call(reference element) {
-        if constexpr (std::is_reference_v<reference>)
+        if constexpr (stays)
             return call{&f_, std::addressof(element)};
         else
-            return call{&f_, std::move(element)};
+            return call{&f_, static_cast<reference&&>(element)};
     }
 
     R range_;
@@ -128,6 +129,9 @@ private:
 /// a time, and waits for all. The next element is taken when one has ended: the range may be
 /// endless, or a generator.
 ///
+/// Lifetime  `f` gets the elements of the range themselves. Those of a range that can be gone
+///           through only once, a generator's, are moved out of it, or copied if it yields
+///           lvalues, and live until the awaitable has ended.
 /// Order   Started in the order of the range.
 /// Errors  The first one stops: no more elements are taken, those that run are cancelled, newest
 ///         first, and it is rethrown when they have ended. Throws `std::invalid_argument` if `n`

@@ -126,7 +126,7 @@ public:
     /// Continues with `target`, a frame of this branch, without using up the stack.
     std::coroutine_handle<> transfer(frame& target) noexcept;
     /// The outermost frame has ended. Its branch ends when the stack has unwound.
-    std::coroutine_handle<> finish(frame& outermost) noexcept {
+    [[gnu::noinline]] std::coroutine_handle<> finish(frame& outermost) noexcept {
         leaf_ = &outermost; // the only one that is left, should it be dropped now
         flags_ |= ended_flag;
         loop().run_next(*this);
@@ -190,7 +190,11 @@ private:
     branch* newest_child() const noexcept;
     static void cancel_waiting(scheduler& loop) noexcept;
     [[gnu::cold]] bool stop_before_operation(frame* waiter) noexcept;
-    [[gnu::cold]] std::coroutine_handle<> bounce(frame& target) noexcept;
+    [[gnu::noinline]] std::coroutine_handle<> bounce(frame& target) noexcept {
+        leaf_ = &target;
+        loop().run_next(*this);
+        return std::noop_coroutine();
+    }
 
     branch_owner* owner_;
     frame* leaf_ = nullptr;
@@ -286,12 +290,6 @@ inline std::coroutine_handle<> branch::transfer(frame& target) noexcept {
         this_execution.stack_limit) [[likely]]
         return target.handle();
     return bounce(target);
-}
-
-inline std::coroutine_handle<> branch::bounce(frame& target) noexcept {
-    leaf_ = &target;
-    loop().run_next(*this);
-    return std::noop_coroutine();
 }
 
 inline bool branch::stop_before_operation(frame* waiter) noexcept {

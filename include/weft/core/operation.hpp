@@ -22,9 +22,12 @@ namespace weft {
 ///
 /// Order   The branch goes on when its turn comes, never inside of `complete()`.
 /// Cancel  A branch that is cancelled stops before `start`; so `start` may have effects.
-template <class Derived>
-class operation : public operation_base {
+/// `Base` is `operation_base`, or what several kinds of operations have in common beyond it.
+template <class Derived, class Base = operation_base>
+class operation : public Base {
 public:
+    using Base::Base;
+
     bool await_ready() const noexcept { return false; }
 
     template <std::derived_from<frame> Promise>

@@ -210,6 +210,7 @@ template <forkable A>
 fork_result_t<A> event_loop::run_branch(A main) {
     if (this_execution.loop || running_)
         raise<error>(errc::busy, "run: a loop runs on this thread already");
+    bind_to_thread();
     main_branch<A> branch(*this, std::move(main));
     run_until_done(branch.done(), branch.main());
     return branch.main().outcome().take();

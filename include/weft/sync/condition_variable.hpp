@@ -154,7 +154,7 @@ struct condition_variable::waiting_until : waiting {
     void proceed(wait_queue::entry& self) noexcept {
         if (!has_lock(self)) return;
         evaluation_.self = &self;
-        self.waiter().loop().enqueue(evaluation_);
+        self.waiter()->loop().enqueue(evaluation_);
     }
 
     void result() {
@@ -183,13 +183,13 @@ private:
     }
 
     void evaluate(wait_queue::entry& self) noexcept {
-        auto& waiter = self.waiter();
-        this_execution.current = &waiter;
+        auto* waiter = self.waiter();
+        this_execution.current = waiter;
         const bool result = is_true();
         this_execution.current = nullptr;
         if (!self.is_linked()) return; // the predicate has cancelled its own branch
         if (result)
-            waiter.ready_next();
+            waiter->ready_next();
         else
             wait_again(self);
     }

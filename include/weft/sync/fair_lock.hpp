@@ -58,7 +58,7 @@ private:
     void serve() noexcept {
         if (waiters_.front().shares) return serve_sharers();
         holders_ = alone;
-        owner_ = &waiters_.front().waiter();
+        owner_ = waiters_.front().waiter();
         waiters_.serve_one();
     }
     void serve_sharers() noexcept {

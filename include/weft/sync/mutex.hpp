@@ -55,8 +55,8 @@ struct locking {
 
     wait_queue& queue() noexcept { return lock->waiters(); }
     bool begin(wait_queue::entry& self) noexcept {
-        if (lock->try_lock(&self.waiter())) return true;
-        holds_it_already = lock->owner() == &self.waiter();
+        if (lock->try_lock(self.waiter())) return true;
+        holds_it_already = lock->owner() == self.waiter();
         return holds_it_already;
     }
     lock_guard result() {

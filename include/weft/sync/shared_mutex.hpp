@@ -50,7 +50,7 @@ struct sharing {
     bool begin(wait_queue::entry& self) noexcept {
         self.shares = true;
         if (lock->try_share()) return true;
-        holds_it_alone = lock->owner() == &self.waiter();
+        holds_it_alone = lock->owner() == self.waiter();
         return holds_it_alone;
     }
     shared_guard result() {

@@ -2,12 +2,11 @@
 #pragma once
 
 #include <cassert>
-#include <concepts>
-#include <coroutine>
 #include <utility>
 
 #include <weft/core/branch.hpp>
 #include <weft/core/intrusive_list.hpp>
+#include <weft/core/operation.hpp>
 #include <weft/core/operation_base.hpp>
 #include <weft/core/prepared.hpp>
 #include <weft/core/raise.hpp>
@@ -94,10 +93,10 @@ private:
 /// One that waits in a queue, whatever it is that it does there.
 class wait_queue::entry : public operation_base, public list_hook<linked> {
 public:
-    branch& waiter() const noexcept { return *operation_base::waiter(); }
+    using operation_base::waiter;
 
     /// The branch goes on when its turn comes.
-    void complete() noexcept { waiter().ready(); }
+    void complete() noexcept { waiter()->ready(); }
 
     /// Tells requests of one queue apart, if its object needs that.
     bool shares = false;
@@ -154,27 +153,23 @@ inline void wait_queue::serve_one() noexcept {
 
 /// The awaiter of everything that waits in a queue.
 template <class Request>
-class [[nodiscard]] queued final : public wait_queue::entry {
+class [[nodiscard]] queued final : public operation<queued<Request>, wait_queue::entry> {
+    using waiting = operation<queued, wait_queue::entry>;
     static constexpr bool proceeds =
-        requires(Request& request, entry& self) { request.proceed(self); };
+        requires(Request& request, wait_queue::entry& self) { request.proceed(self); };
 
 public:
     template <class... Args>
-    explicit queued(Args&&... args) : entry(proceeds), request_(std::forward<Args>(args)...) {}
+    explicit queued(Args&&... args)
+        : waiting(proceeds), request_(std::forward<Args>(args)...) {}
     ~queued() { abandon(); }
 
-    bool await_ready() const noexcept { return false; }
-    template <std::derived_from<frame> Promise>
-    bool await_suspend(std::coroutine_handle<Promise> waiter) noexcept {
-        frame& promise = waiter.promise();
-        return promise.in->begin(*this, &promise);
-    }
     decltype(auto) await_resume() {
-        if (served_) {
-            // The object may not be asked any more: it would have to be there.
-            if (!is_linked()) terminate_with("a synchronisation object was destroyed too early: "
-                                             "somebody was about to receive something from it");
-            unlink();
+        if (this->served_) {
+            if (!this->is_linked())
+                terminate_with("a synchronisation object was destroyed too early: somebody was "
+                               "about to receive something from it");
+            this->unlink();
         }
         return request_.result();
     }
@@ -204,10 +199,10 @@ private:
 
     // An object that is gone has unlinked it: then there is nobody to tell.
     void abandon() noexcept {
-        if (!is_linked()) [[likely]]
+        if (!this->is_linked()) [[likely]]
             return;
-        if (served_) {
-            unlink();
+        if (this->served_) {
+            this->unlink();
             if constexpr (requires { request_.give_back(); }) request_.give_back();
         } else {
             request_.queue().remove(*this);
