@@ -206,12 +206,15 @@ TEST_CASE("withdrawing may call back, destroy the callback, or fail", "[compose]
     loop.run([]() -> task<> {
         std::optional<completer<int>> kept;
         bool too_late = false;
+        bool posted = false;
         auto begin = [&](auto done) { kept = done; };
         co_await weft::try_for(1ms, from_callback<int>(begin, [&] {
             too_late = !kept->set_value(7);
             kept.reset();
+            weft::this_loop().post([&] { posted = true; });
         }));
         CHECK(too_late);
+        CHECK(posted);
         auto none = co_await weft::try_for(
             1ms, from_callback<int>(begin, [] { throw std::runtime_error("cannot"); }));
         CHECK_FALSE(none);

@@ -10,8 +10,7 @@
 
 namespace {
 
-template <class T>
-struct awaiter {
+template <class T> struct awaiter {
     bool await_ready() const noexcept { return true; }
     void await_suspend(std::coroutine_handle<>) const noexcept {}
     T await_resume() { return T(); }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <weft/core/branch_owner.hpp>
 
+#include <weft/core/branch.hpp>
+
 #include <memory>
 #include <source_location>
 #include <string>
@@ -27,9 +29,11 @@ public:
     explicit family(weft::scheduler& loop) { attach(loop, nullptr); }
     ~family() { drop_children(); }
 
-    template <class A>
-    branch& add(A source) {
-        auto fresh = std::make_unique<weft::child<A>>(*this, std::move(source));
+    template <class A> branch& add(A source) {
+        struct member final : weft::child<A> {
+            using weft::child<A>::child;
+        };
+        auto fresh = std::make_unique<member>(*this, std::move(source));
         auto& added = *fresh;
         keep.push_back(std::move(fresh));
         adopt(added);

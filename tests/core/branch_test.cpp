@@ -2,6 +2,7 @@
 #include <weft/core/branch.hpp>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -11,9 +12,9 @@
 
 #include <weft/coro/task.hpp>
 #include <weft/coro/task_group.hpp>
+#include <weft/testing/tracked.hpp>
 #include <weft/time/sleep.hpp>
 #include <weft/time/yield.hpp>
-#include <weft/testing/tracked.hpp>
 
 #include "support/catch.hpp"
 #include "support/death.hpp"
@@ -39,8 +40,7 @@ struct leaves_note {
 };
 
 /// A chain of tasks that ends in `operation`; each level has a local that writes its number.
-template <class Operation>
-task<> chain(int depth, std::string& log, Operation operation) {
+template <class Operation> task<> chain(int depth, std::string& log, Operation operation) {
     leaves_note note(log, static_cast<char>('0' + depth));
     if (depth == 0)
         co_await operation();
@@ -49,8 +49,7 @@ task<> chain(int depth, std::string& log, Operation operation) {
 }
 
 /// Does `action` when it is destroyed.
-template <class F>
-struct when_gone {
+template <class F> struct when_gone {
     F action;
     explicit when_gone(F f) : action(std::move(f)) {}
     when_gone(when_gone&&) = delete;
@@ -104,7 +103,7 @@ TEST_CASE("a cancelled chain dies from its innermost frame, before anybody who j
     CHECK(log == "0123 joined");
 }
 
-TEST_CASE("what was completed is delivered to a cancelled branch, which stops at its next operation",
+TEST_CASE("a cancelled branch receives what was completed, and stops at its next operation",
           "[core][branch]") {
     std::string log;
     test_loop loop(weft::event_loop::time::manual);
@@ -200,6 +199,44 @@ TEST_CASE("a branch that was cancelled while it ran may end by itself", "[core][
         const int result = co_await self;
         CHECK(result == 7);
     });
+}
+
+TEST_CASE("a branch that is cancelled by the start of its own operation", "[core][branch]") {
+    struct cancels final : weft::operation<cancels> {
+        std::function<void()> cancel;
+        bool completes;
+        cancels(std::function<void()> f, bool at_once) : cancel(std::move(f)), completes(at_once) {}
+        bool start(weft::branch&) noexcept {
+            cancel();
+            return completes;
+        }
+        bool withdraw() noexcept override { return true; }
+        void await_resume() const noexcept {}
+    };
+    std::string log;
+    const bool completes = GENERATE(false, true);
+    const bool in_frame = GENERATE(false, true);
+    run([&]() -> task<> {
+        task_group children;
+        weft::join_handle<> self;
+        const std::function<void()> cancel = [&] { self.cancel(); };
+        if (in_frame)
+            self = children.spawn([&]() -> task<> {
+                leaves_note note(log, 'x');
+                co_await cancels(cancel, completes);
+                log += "delivered ";
+                co_await weft::yield();
+                log += "too far ";
+            });
+        else
+            self = children.spawn([&] {
+                return weft::prepared<cancels, std::function<void()>, bool>(cancel, completes);
+            });
+        auto result = co_await self.settled();
+        if (!in_frame) CHECK(result.was_cancelled() == !completes);
+    });
+
+    if (in_frame) CHECK(log == (completes ? "delivered x" : "x"));
 }
 
 TEST_CASE("only the first cancel has an effect", "[core][branch]") {
@@ -440,12 +477,10 @@ TEST_CASE("a destructor that throws while a cancel destroys its frame ends the p
         try {
             throws object;
             co_await sleep_forever();
-        } catch (...) {
-        }
+        } catch (...) {}
         co_await weft::yield();
     };
-    const std::string message =
-        "weft: a destructor threw while a cancel destroyed its coroutine\n";
+    const std::string message = "weft: a destructor threw while a cancel destroyed its coroutine\n";
 
     CHECK(end(false, alone) == message);
     CHECK(end(true, alone) == message);

@@ -11,9 +11,9 @@
 
 #include <weft/coro/task.hpp>
 #include <weft/coro/task_group.hpp>
+#include <weft/testing/tracked.hpp>
 #include <weft/time/sleep.hpp>
 #include <weft/time/yield.hpp>
-#include <weft/testing/tracked.hpp>
 
 #include "support/catch.hpp"
 #include "support/run.hpp"
@@ -68,11 +68,11 @@ TEST_CASE("a child runs a task, an operation without a frame, or anybody's await
 TEST_CASE("a callable is kept until its coroutine has ended, and no longer", "[core][child]") {
     run([]() -> task<> {
         task_group children;
-        auto child = children.spawn([object = tracked(), text = std::string(100, 'x')]()
-                                        -> task<std::size_t> {
-            co_await weft::yield();
-            co_return text.size(); // a capture
-        });
+        auto child = children.spawn(
+            [object = tracked(), text = std::string(100, 'x')]() -> task<std::size_t> {
+                co_await weft::yield();
+                co_return text.size(); // a capture
+            });
         CHECK(tracked::alive == 1);
         co_await child.wait();
         CHECK(tracked::alive == 0);
@@ -85,9 +85,8 @@ TEST_CASE("a callable is kept until its coroutine has ended, and no longer", "[c
 TEST_CASE("a callable that throws is a child that failed", "[core][child]") {
     run([]() -> task<> {
         task_group children(weft::on_error::report);
-        auto child = children.spawn([object = tracked()]() -> task<int> {
-            throw std::runtime_error("no task at all");
-        });
+        auto child = children.spawn(
+            [object = tracked()]() -> task<int> { throw std::runtime_error("no task at all"); });
         co_await child.wait();
         CHECK(tracked::alive == 0);
 

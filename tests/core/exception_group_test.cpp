@@ -13,8 +13,7 @@ using weft::exception_group;
 
 namespace {
 
-template <class E>
-std::exception_ptr pointer_to(E error) {
+template <class E> std::exception_ptr pointer_to(E error) {
     return std::make_exception_ptr(std::move(error));
 }
 

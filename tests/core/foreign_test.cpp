@@ -14,9 +14,9 @@
 #include <weft/coro/task.hpp>
 #include <weft/coro/task_group.hpp>
 #include <weft/loop/event_loop.hpp>
+#include <weft/testing/tracked.hpp>
 #include <weft/time/sleep.hpp>
 #include <weft/time/yield.hpp>
-#include <weft/testing/tracked.hpp>
 
 #include "support/catch.hpp"
 #include "support/run.hpp"
@@ -51,8 +51,7 @@ struct their_event {
 /// How `await_suspend` may answer.
 enum class answer { ready, yes, no, itself, resumed_at_once };
 
-template <answer Answer>
-struct answers {
+template <answer Answer> struct answers {
     bool await_ready() const noexcept { return Answer == answer::ready; }
     auto await_suspend(std::coroutine_handle<> waiter) const {
         if constexpr (Answer == answer::yes) {
@@ -70,8 +69,7 @@ struct answers {
 };
 
 enum class where { ready, suspend, resume };
-template <where Where>
-struct throws {
+template <where Where> struct throws {
     static void at(where place) {
         if (place == Where) throw std::runtime_error("foreign");
     }
@@ -124,9 +122,8 @@ TEST_CASE("a foreign awaitable is awaited like any other", "[core][foreign]") {
 }
 
 TEMPLATE_TEST_CASE("a foreign awaitable may complete at once, in every way that there is",
-                   "[core][foreign]", answers<answer::ready>,
-                   answers<answer::yes>, answers<answer::no>, answers<answer::itself>,
-                   answers<answer::resumed_at_once>) {
+                   "[core][foreign]", answers<answer::ready>, answers<answer::yes>,
+                   answers<answer::no>, answers<answer::itself>, answers<answer::resumed_at_once>) {
     run([]() -> task<> {
         const int temporary = co_await TestType();
         TestType object;
@@ -185,9 +182,8 @@ TEST_CASE("a foreign awaitable may resume from another thread", "[core][foreign]
     const no_frame_leaks check;
     std::thread thread;
     weft::event_loop loop; // in real time: a thread is outside of simulated time
-    const auto resumed_on = loop.run([&]() -> task<std::thread::id> {
-        co_return co_await from_thread(thread);
-    });
+    const auto resumed_on =
+        loop.run([&]() -> task<std::thread::id> { co_return co_await from_thread(thread); });
     thread.join();
 
     CHECK(resumed_on == std::this_thread::get_id());

@@ -10,9 +10,9 @@
 #include <weft/core/prepared.hpp>
 #include <weft/coro/task.hpp>
 #include <weft/coro/task_group.hpp>
+#include <weft/testing/tracked.hpp>
 #include <weft/time/sleep.hpp>
 #include <weft/time/yield.hpp>
-#include <weft/testing/tracked.hpp>
 
 #include "support/catch.hpp"
 #include "support/run.hpp"
@@ -27,8 +27,7 @@ using weft::testing::tracked;
 namespace {
 
 /// The smallest fork there is: two branches, whatever becomes of them. Returns how they ended.
-template <class A, class B>
-class pair_fork final : public weft::fork<pair_fork<A, B>> {
+template <class A, class B> class pair_fork final : public weft::fork<pair_fork<A, B>> {
 public:
     pair_fork(A a, B b) : a_(*this, std::move(a)), b_(*this, std::move(b)) {}
 
@@ -52,14 +51,12 @@ private:
     weft::child<B> b_;
     std::string log_;
 };
-template <class A, class B>
-auto both(A a, B b) {
+template <class A, class B> auto both(A a, B b) {
     return weft::prepared<pair_fork<A, B>, A, B>(std::move(a), std::move(b));
 }
 
 /// One branch, in place of the parent, and one more, or none, when it has ended.
-template <class A, class B>
-class sequence_fork final : public weft::fork<sequence_fork<A, B>> {
+template <class A, class B> class sequence_fork final : public weft::fork<sequence_fork<A, B>> {
 public:
     sequence_fork(A a, B b) : first_(*this, std::move(a)), second_(*this, std::move(b)) {}
 
@@ -78,8 +75,7 @@ private:
     weft::child<B> second_;
     std::string log_;
 };
-template <class A, class B>
-auto in_sequence(A a, B b) {
+template <class A, class B> auto in_sequence(A a, B b) {
     return weft::prepared<sequence_fork<A, B>, A, B>(std::move(a), std::move(b));
 }
 
@@ -132,8 +128,8 @@ TEST_CASE("a single branch runs in place of its parent", "[core][fork]") {
         weft::task_group children;
         children.spawn(logs(log, 'o', 0s));
         // Neither the start nor the end of the branch gives others their turn.
-        const std::string ended = co_await in_sequence([]() -> task<> { co_return; },
-                                                       []() -> task<> { co_return; });
+        const std::string ended =
+            co_await in_sequence([]() -> task<> { co_return; }, []() -> task<> { co_return; });
         CHECK(ended == "12");
         CHECK(log.empty());
         co_await children.join();
@@ -148,7 +144,8 @@ TEST_CASE("a fork that starts another branch when the first has ended waits for 
     run([&]() -> task<> {
         weft::task_group children;
         const auto parent = [&]() -> task<> {
-            const auto ended = co_await in_sequence(logs(log, 'x', 1h), [] { return slow_wait(1s, 1s); });
+            const auto ended =
+                co_await in_sequence(logs(log, 'x', 1h), [] { return slow_wait(1s, 1s); });
             log += ended;
             co_await weft::yield();
             log += "not reached";
@@ -186,9 +183,7 @@ TEST_CASE("a fork tells which branches it waits for", "[core][fork]") {
 
 TEST_CASE("a fork that is not awaited starts nothing", "[core][fork]") {
     std::string log;
-    {
-        auto unused = both(logs(log, 'x', 1s), logs(log, 'y', 1s));
-    }
+    { auto unused = both(logs(log, 'x', 1s), logs(log, 'y', 1s)); }
 
     CHECK(log.empty());
 }

@@ -21,8 +21,7 @@ struct letter : list_hook<>, list_hook<other_tag> {
 };
 using letters = intrusive_list<letter>;
 
-template <class Tag>
-std::string text(const intrusive_list<letter, Tag>& list) {
+template <class Tag> std::string text(const intrusive_list<letter, Tag>& list) {
     std::string result;
     for (auto* each = list.first(); each; each = list.after(*each)) result += each->value;
     std::string backwards;

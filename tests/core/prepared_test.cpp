@@ -15,8 +15,7 @@
 namespace {
 
 /// Completes at once with its arguments.
-template <class... Args>
-class echo final : public weft::operation<echo<Args...>> {
+template <class... Args> class echo final : public weft::operation<echo<Args...>> {
 public:
     explicit echo(Args... args) : args_(std::move(args)...) {}
     bool start(weft::branch&) noexcept { return true; }
@@ -27,8 +26,7 @@ private:
     std::tuple<Args...> args_;
 };
 
-template <class... Args>
-using prepared_echo = weft::prepared<echo<Args...>, Args...>;
+template <class... Args> using prepared_echo = weft::prepared<echo<Args...>, Args...>;
 
 } // namespace
 
@@ -40,8 +38,7 @@ TEST_CASE("a prepared operation keeps its arguments until it is awaited", "[core
         CHECK(std::get<0>(result) == std::string(100, 'x'));
         CHECK(std::get<1>(result) == 7);
 
-        const auto owned =
-            co_await prepared_echo<std::unique_ptr<int>>(std::make_unique<int>(3));
+        const auto owned = co_await prepared_echo<std::unique_ptr<int>>(std::make_unique<int>(3));
         CHECK(*std::get<0>(owned) == 3);
     });
 }

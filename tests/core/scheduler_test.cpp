@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <weft/core/scheduler.hpp>
 
+#include <weft/core/branch.hpp>
+
 #include <exception>
 #include <functional>
 #include <memory>
@@ -10,6 +12,8 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include <weft/core/branch.hpp> // where run_ready is defined
 
 #include "support/catch.hpp"
 #include "support/death.hpp"

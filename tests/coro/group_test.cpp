@@ -10,8 +10,8 @@
 
 #include <weft/coro/task.hpp>
 #include <weft/coro/task_group.hpp>
-#include <weft/time/yield.hpp>
 #include <weft/testing/tracked.hpp>
+#include <weft/time/yield.hpp>
 
 #include "support/catch.hpp"
 #include "support/run.hpp"

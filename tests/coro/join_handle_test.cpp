@@ -11,9 +11,9 @@
 
 #include <weft/coro/task.hpp>
 #include <weft/coro/task_group.hpp>
+#include <weft/testing/tracked.hpp>
 #include <weft/time/sleep.hpp>
 #include <weft/time/yield.hpp>
-#include <weft/testing/tracked.hpp>
 
 #include "support/catch.hpp"
 #include "support/run.hpp"
@@ -284,8 +284,7 @@ TEST_CASE("an error that nobody joined is reported once, with the child's name",
         co_await kept.wait();
         try {
             static_cast<void>(co_await joined);
-        } catch (const std::runtime_error&) {
-        }
+        } catch (const std::runtime_error&) {}
         auto outcome = co_await settled.settled();
         static_cast<void>(outcome);
     });

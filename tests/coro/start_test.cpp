@@ -10,9 +10,9 @@
 
 #include <weft/coro/task.hpp>
 #include <weft/coro/task_group.hpp>
+#include <weft/testing/tracked.hpp>
 #include <weft/time/sleep.hpp>
 #include <weft/time/yield.hpp>
-#include <weft/testing/tracked.hpp>
 
 #include "support/catch.hpp"
 #include "support/run.hpp"
@@ -37,8 +37,7 @@ task<> listens(started<int> ready, std::string& log) {
     log += "closed ";
 }
 
-template <class F>
-std::string error_of(F f) {
+template <class F> std::string error_of(F f) {
     std::string text;
     run([&]() -> task<> {
         task_group children;

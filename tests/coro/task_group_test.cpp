@@ -14,9 +14,9 @@
 
 #include <weft/core/exception_group.hpp>
 #include <weft/coro/task.hpp>
+#include <weft/testing/tracked.hpp>
 #include <weft/time/sleep.hpp>
 #include <weft/time/yield.hpp>
-#include <weft/testing/tracked.hpp>
 
 #include "support/catch.hpp"
 #include "support/run.hpp"
@@ -285,8 +285,7 @@ TEST_CASE("a child that spawns for ever cannot keep a cancelled group alive",
                 ~grows() {
                     try {
                         group.spawn(body, std::cref(body));
-                    } catch (const weft::closed_error&) {
-                    }
+                    } catch (const weft::closed_error&) {}
                 }
             } again{children, self};
             children.spawn(self, std::cref(self));
@@ -437,7 +436,6 @@ TEST_CASE("groups end at any point", "[coro][task_group]") {
         });
         try {
             co_await children.join();
-        } catch (const std::exception&) {
-        }
+        } catch (const std::exception&) {}
     });
 }

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include <weft/core/awaitable.hpp>
+#include <weft/testing/tracked.hpp>
 #include <weft/time/sleep.hpp>
 #include <weft/time/yield.hpp>
-#include <weft/testing/tracked.hpp>
 
 #include "support/catch.hpp"
 #include "support/death.hpp"
@@ -312,8 +312,7 @@ TEST_CASE("tasks of every kind end at any point", "[coro][task]") {
                 auto pending = fails();
                 tracked local;
                 tracked result = co_await std::move(pending);
-            } catch (const std::runtime_error&) {
-            }
+            } catch (const std::runtime_error&) {}
             tracked result = co_await leaf(tracked());
         }
     });

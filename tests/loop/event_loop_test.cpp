@@ -18,13 +18,15 @@
 
 #include <fcntl.h>
 
+#include <weft/compose/when_all.hpp>
+#include <weft/compose/with_timeout.hpp>
 #include <weft/coro/task.hpp>
 #include <weft/coro/task_group.hpp>
 #include <weft/loop/poll_reactor.hpp>
 #include <weft/loop/wait_readable.hpp>
+#include <weft/testing/tracked.hpp>
 #include <weft/time/sleep.hpp>
 #include <weft/time/yield.hpp>
-#include <weft/testing/tracked.hpp>
 
 #include "support/catch.hpp"
 #include "support/death.hpp"
@@ -227,9 +229,8 @@ TEST_CASE("run returns what main returns, and rethrows what it throws", "[loop][
         co_return 0;
     }),
                       "no data");
-    CHECK(*loop.run([](std::unique_ptr<int> own) -> task<std::unique_ptr<int>> {
-        co_return std::move(own);
-    },
+    CHECK(*loop.run([](std::unique_ptr<int> own)
+                        -> task<std::unique_ptr<int>> { co_return std::move(own); },
                     std::make_unique<int>(7)) == 7);
 }
 
@@ -402,6 +403,28 @@ TEST_CASE("a task whose every operation is ready at once starves nobody, and can
     });
 }
 
+TEST_CASE("forks whose branches end at once starve nobody, and can be cancelled",
+          "[loop][event_loop]") {
+    const auto at_once = []() -> task<> { co_return; };
+    const int greedy = GENERATE(0, 1, 2);
+    run([&]() -> task<> {
+        auto child = weft::this_loop().spawn([&]() -> task<> {
+            for (;;) {
+                if (greedy == 0)
+                    co_await at_once();
+                else if (greedy == 1)
+                    co_await weft::with_timeout(1h, at_once());
+                else
+                    co_await weft::when_all(at_once());
+                co_await weft::with_timeout(1h, at_once());
+            }
+        });
+        for (int i = 0; i < 3; ++i) co_await weft::yield();
+        child.cancel();
+        co_await child.wait();
+    });
+}
+
 TEST_CASE("what becomes due in a long turn is queued before what is posted after it",
           "[loop][event_loop]") {
     constexpr int callbacks = 1000;
@@ -490,9 +513,8 @@ TEST_CASE("run_one makes one turn, and says when there is nothing to wait for",
 TEST_CASE("run_one waits for those who hold a handle to post", "[loop][event_loop]") {
     event_loop loop;
     bool ran = false;
-    std::thread thread([&ran, handle = loop.handle()] {
-        handle.post_threadsafe([&ran] { ran = true; });
-    });
+    std::thread thread(
+        [&ran, handle = loop.handle()] { handle.post_threadsafe([&ran] { ran = true; }); });
 
     while (!ran) CHECK(loop.run_one());
     thread.join();

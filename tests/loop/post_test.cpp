@@ -70,8 +70,7 @@ TEST_CASE("a callback that throws is destroyed and reported", "[loop][post]") {
     loop.poll();
 
     CHECK(tracked::alive == 0);
-    CHECK(loop.reported ==
-          std::vector<std::string>{"here in a callback", "there in a callback"});
+    CHECK(loop.reported == std::vector<std::string>{"here in a callback", "there in a callback"});
 }
 
 TEST_CASE("a callback that is never called is destroyed with its loop", "[loop][post]") {

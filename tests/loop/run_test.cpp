@@ -8,8 +8,8 @@
 
 #include <weft/core/frame_pool.hpp>
 #include <weft/coro/task.hpp>
-#include <weft/time/sleep.hpp>
 #include <weft/testing/tracked.hpp>
+#include <weft/time/sleep.hpp>
 
 #include "support/catch.hpp"
 
@@ -46,9 +46,9 @@ TEST_CASE("run keeps the callable and its arguments until main has ended", "[loo
 
 TEST_CASE("run rethrows what main throws", "[loop][run]") {
     CHECK_THROWS_WITH(weft::run([]() -> task<> {
-        throw std::runtime_error("no data");
-        co_return;
-    }),
+                          throw std::runtime_error("no data");
+                          co_return;
+                      }),
                       "no data");
 }
 
@@ -56,9 +56,9 @@ TEST_CASE("run in a running loop throws, and runs nothing", "[loop][run]") {
     bool ran = false;
     weft::run([&]() -> task<> {
         CHECK_THROWS_AS(weft::run([&]() -> task<> {
-            ran = true;
-            co_return;
-        }),
+                            ran = true;
+                            co_return;
+                        }),
                         weft::error);
         co_return;
     });

@@ -33,8 +33,7 @@ using weft::wait_writable;
 
 namespace {
 
-template <class Reactor>
-struct loop_on : event_loop {
+template <class Reactor> struct loop_on : event_loop {
     loop_on() : event_loop(std::make_unique<Reactor>()) {}
     /// As many turns as anything here could need; none of them waits.
     void settle() {
@@ -245,8 +244,8 @@ TEMPLATE_TEST_CASE("a regular file is always ready", "[loop][wait_readable]", EA
     CHECK(loop.system().idle());
 }
 
-TEMPLATE_TEST_CASE("a cancelled wait leaves the data and no registration",
-                   "[loop][wait_readable]", EACH_REACTOR) {
+TEMPLATE_TEST_CASE("a cancelled wait leaves the data and no registration", "[loop][wait_readable]",
+                   EACH_REACTOR) {
     loop_on<TestType> loop;
     socket_pair pair;
     std::string log;
@@ -314,8 +313,7 @@ TEMPLATE_TEST_CASE("a waiter is destroyed where it waits", "[loop][wait_readable
     CHECK(log.empty());
 }
 
-TEST_CASE("simulated time does not pass over a descriptor that is ready",
-          "[loop][wait_readable]") {
+TEST_CASE("simulated time does not pass over a descriptor that is ready", "[loop][wait_readable]") {
     socket_pair pair;
     run([&]() -> task<> {
         const auto begin = weft::loop_clock::now();

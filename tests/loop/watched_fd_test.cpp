@@ -28,8 +28,7 @@ using weft::watched_fd;
 
 namespace {
 
-template <class Reactor>
-struct loop_on : event_loop {
+template <class Reactor> struct loop_on : event_loop {
     loop_on() : event_loop(std::make_unique<Reactor>()) {}
     void settle() {
         for (int turn = 0; turn < 4; ++turn) poll();
@@ -99,8 +98,7 @@ TEMPLATE_TEST_CASE("what came before the first wait is not missed", "[loop][watc
     CHECK(log == "ready ready ");
 }
 
-TEMPLATE_TEST_CASE("what somebody else has read wakes nobody", "[loop][watched_fd]",
-                   EACH_REACTOR) {
+TEMPLATE_TEST_CASE("what somebody else has read wakes nobody", "[loop][watched_fd]", EACH_REACTOR) {
     loop_on<TestType> loop;
     socket_pair pair;
     std::string log;
@@ -208,8 +206,8 @@ TEMPLATE_TEST_CASE("a watched descriptor that is closed wakes its waiters with a
     CHECK(later == "closed ");
 }
 
-TEMPLATE_TEST_CASE("a cancelled wait for a watched descriptor loses nothing",
-                   "[loop][watched_fd]", EACH_REACTOR) {
+TEMPLATE_TEST_CASE("a cancelled wait for a watched descriptor loses nothing", "[loop][watched_fd]",
+                   EACH_REACTOR) {
     loop_on<TestType> loop;
     socket_pair pair;
     std::string log;

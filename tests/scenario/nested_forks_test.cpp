@@ -327,12 +327,14 @@ task<> run_leaf(node& n) {
     switch (n.does) {
     case kind::sleep: co_await weft::sleep_for(n.delay); break;
     case kind::slow: co_await slow_wait(n.delay, 1ms * (n.number % 3)); break;
-    case kind::waits: {
-        // Somebody else sets it, or nobody does.
-        auto woken = co_await weft::try_for(n.delay + 5ms, event.wait());
-        static_cast<void>(woken);
+    case kind::waits:
+        if (n.number % 2 == 0) {
+            co_await event.wait();
+        } else {
+            auto woken = co_await weft::try_for(n.delay + 5ms, event.wait());
+            static_cast<void>(woken);
+        }
         break;
-    }
     case kind::yields:
         for (std::size_t i = 0; i != n.number % 3; ++i) {
             awaiting one(n);
@@ -352,7 +354,7 @@ task<> run_leaf(node& n) {
     }
     case kind::sets:
         event.set();
-        if (n.number % 2 == 0) event.clear();
+        if (n.number % 4 < 2) event.clear();
         co_return;
     case kind::fails:
         if (n.number % 3 != 0) co_await weft::sleep_for(n.delay);
@@ -779,7 +781,16 @@ std::size_t run_once(node& root, std::size_t size, const disturbance& what,
                 w.receive(std::current_exception(), "main");
             }
         };
+        // Nobody has to wait for ever.
+        auto set_all = [&]() -> task<> {
+            auto pause = 20ms;
+            for (int i = 0; i != 36; ++i, pause *= 2) {
+                co_await weft::sleep_for(pause);
+                for (auto& each : w.events) each.set();
+            }
+        };
         auto main = loop.spawn(start);
+        auto helper = loop.spawn(set_all);
         for (;; ++steps) {
             const auto set = [&] {
                 if (steps == what.set)

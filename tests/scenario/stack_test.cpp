@@ -38,7 +38,7 @@ using weft::task;
 
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||                               \
     WEFT_HAS_FEATURE(address_sanitizer) || WEFT_HAS_FEATURE(thread_sanitizer)
 constexpr int slowdown = 10;
 #else
@@ -89,8 +89,7 @@ std::size_t stack_of(std::function<void()> f) {
     return used < none ? 0 : used - none;
 }
 
-template <class T>
-auto run_simulated(T main) {
+template <class T> auto run_simulated(T main) {
     event_loop loop(event_loop::time::simulated);
     return loop.run(std::move(main));
 }
@@ -98,8 +97,7 @@ auto run_simulated(T main) {
 task<int> ready_at_once(int value) { co_return value; }
 
 /// A chain `depth` deep that ends in `leaf()`.
-template <class Leaf>
-task<int> chain(int depth, Leaf leaf) {
+template <class Leaf> task<int> chain(int depth, Leaf leaf) {
     if (depth == 0) {
         co_await leaf();
         co_return 0;
@@ -109,8 +107,7 @@ task<int> chain(int depth, Leaf leaf) {
 }
 
 /// A fork of one branch, or of two: what all combinators are.
-template <class A>
-class nest_operation final : public weft::fork<nest_operation<A>> {
+template <class A> class nest_operation final : public weft::fork<nest_operation<A>> {
 public:
     nest_operation(A a, bool alone) : child_(*this, std::move(a)), alone_(alone) {}
     std::coroutine_handle<> start(weft::branch& parent) noexcept {
@@ -130,8 +127,7 @@ auto nest(task<int> inner, bool alone) {
     return weft::prepared<nest_operation<task<int>>, task<int>, bool>(std::move(inner), alone);
 }
 
-template <class Leaf>
-task<int> nested(int depth, bool alone, Leaf leaf) {
+template <class Leaf> task<int> nested(int depth, bool alone, Leaf leaf) {
     if (depth == 0) {
         co_await leaf();
         co_return 0;
@@ -140,8 +136,7 @@ task<int> nested(int depth, bool alone, Leaf leaf) {
     co_return below + 1;
 }
 
-template <class Leaf>
-task<> groups(int depth, Leaf leaf) {
+template <class Leaf> task<> groups(int depth, Leaf leaf) {
     weft::task_group children;
     if (depth == 0)
         co_await leaf();
@@ -151,8 +146,7 @@ task<> groups(int depth, Leaf leaf) {
 }
 
 /// Starts `main`, lets it come to rest, and ends it by a cancel or a drop.
-template <class F>
-void start_and_end(F main, bool cancel) {
+template <class F> void start_and_end(F main, bool cancel) {
     event_loop loop(event_loop::time::manual);
     std::optional<weft::task_group> owner(std::in_place, loop);
     auto child = owner->spawn(main);
@@ -246,9 +240,8 @@ TEST_CASE("groups nested deeply complete and end without a stack", "[scenario][s
 
     CHECK(stack_of([&] { run_simulated(groups(depth, nap)); }) <= limit);
     for (const bool cancel : {false, true})
-        CHECK(stack_of([&] {
-                  start_and_end([] { return groups(depth, stay); }, cancel);
-              }) <= limit);
+        CHECK(stack_of([&] { start_and_end([] { return groups(depth, stay); }, cancel); }) <=
+              limit);
 }
 
 TEST_CASE("the stack that may be used is a choice of the loop's user", "[scenario][stack]") {

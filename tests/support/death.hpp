@@ -16,8 +16,7 @@
 
 /// Calls `f()` in a child process. Returns what that printed to standard error if it ended by
 /// `std::terminate` or `std::abort`, else "survived".
-template <class F>
-std::string last_words(F f) {
+template <class F> std::string last_words(F f) {
     int ends[2];
     REQUIRE(::pipe(ends) == 0);
     const auto child = ::fork();

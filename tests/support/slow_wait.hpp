@@ -44,5 +44,5 @@ private:
 /// Waits for `to_complete`; when it is cancelled, it ends only `to_withdraw` later.
 inline auto slow_wait(weft::duration to_complete, weft::duration to_withdraw) noexcept {
     return weft::prepared<slow_wait_operation, weft::duration, weft::duration>(to_complete,
-                                                                              to_withdraw);
+                                                                               to_withdraw);
 }

@@ -131,8 +131,7 @@ std::size_t run(const F& scenario, std::size_t cancel_after, std::size_t destroy
 } // namespace sweeping
 
 /// Ends `scenario()`, which returns a task, at every point and in every way; see above.
-template <class F>
-void sweep(const F& scenario) {
+template <class F> void sweep(const F& scenario) {
     using sweeping::never;
     const auto steps = sweeping::run(scenario, never, never);
     for (std::size_t k = 0; k <= steps; ++k) {

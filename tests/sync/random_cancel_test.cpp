@@ -391,6 +391,7 @@ struct channel_world : world<Channel> {
         for (unsigned rounds = 1 + roll(5); rounds != 0 && !ending; --rounds) {
             if (roll.one_in(3)) co_await this->linger();
             if (roll.one_in(8)) try_both();
+            if (roll.one_in(20)) it->close();
             if (roll.one_in(2)) {
                 const int id = items++;
                 const at_place sleeping(sending);
@@ -455,7 +456,6 @@ struct broadcast_world : world<weft::broadcast<item>> {
     int sending = 0;
     int receiving = 0;
     int subscribers = 0;
-    int latest = -1;              // that was sent for certain
     std::map<int, int> successor; // of each item, as any subscription saw them
 
     auto make() { return std::make_unique<weft::broadcast<item>>(capacity, policy); }
@@ -465,6 +465,7 @@ struct broadcast_world : world<weft::broadcast<item>> {
     weft::task<> send() {
         for (unsigned rounds = 1 + roll(5); rounds != 0 && !ending; --rounds) {
             if (roll.one_in(3)) co_await linger();
+            if (roll.one_in(20)) it->close();
             const int id = items++;
             const at_place sleeping(sending);
             try {
@@ -472,41 +473,59 @@ struct broadcast_world : world<weft::broadcast<item>> {
             } catch (const weft::closed_error&) {
                 break;
             }
-            latest = std::max(latest, id);
         }
     }
-    weft::task<> receive() {
-        auto mine = it->subscribe();
-        const at_place subscribed(subscribers);
-        const int first = items;
+    using subscription = weft::broadcast<item>::subscription;
+    /// A subscription and what was received through it.
+    struct reader {
+        subscription from;
         int last = -1;
+    };
+    std::optional<reader> common; // of several receivers, who take turns
+    int receiving_in_common = 0;
+
+    weft::task<> receive() {
+        if (roll.one_in(2)) {
+            if (!common) common.emplace(reader{it->subscribe()});
+            co_await receive_from(*common, receiving_in_common);
+        } else {
+            reader mine{it->subscribe()};
+            const at_place subscribed(subscribers);
+            co_await receive_from(mine, receiving);
+        }
+    }
+    weft::task<> receive_from(reader& mine, int& sleepers) {
         for (unsigned rounds = 1 + roll(8); rounds != 0; --rounds) {
             if (roll.one_in(4)) co_await linger();
-            const int before = latest;
-            const at_place sleeping(receiving);
-            const auto result = co_await mine.receive();
+            const at_place sleeping(sleepers);
+            const auto result = co_await mine.from.receive();
             if (!result) {
-                const bool cut_off = policy == weft::lagging::disconnect && mine.missed() != 0;
+                const bool cut_off =
+                    policy == weft::lagging::disconnect && mine.from.missed() != 0;
                 require(it->closed() || cut_off, "the end, too early");
                 break;
             }
-            require(result->id > last, "out of order, or twice");
+            require(result->id > mine.last, "out of order, or twice");
             if (policy == weft::lagging::wait) {
-                require(mine.missed() == 0, "missed an item");
-                if (last >= 0 && !successor.emplace(last, result->id).second)
-                    require(successor[last] == result->id, "two saw different items");
-                require(last >= 0 || before < first || result->id <= before, "missed an item");
+                require(mine.from.missed() == 0, "missed an item");
+                if (mine.last >= 0 && !successor.emplace(mine.last, result->id).second)
+                    require(successor[mine.last] == result->id, "two saw different items");
             }
-            last = result->id;
+            mine.last = result->id;
         }
     }
     void finish() { it->close(); }
     void check() {
-        require(sending == 0 || (policy == weft::lagging::wait && subscribers > receiving),
+        const bool somebody_lags =
+            subscribers > receiving || (common && receiving_in_common == 0);
+        require(sending == 0 || (policy == weft::lagging::wait && somebody_lags),
                 "a sender waits for nobody");
-        require(receiving == 0 || !it->closed(), "somebody waits for more from what is closed");
+        require(receiving + receiving_in_common == 0 || !it->closed(),
+                "somebody waits for more from what is closed");
     }
-    void check_end() { require(sending + receiving == 0, "somebody waits for nothing"); }
+    void check_end() {
+        require(sending + receiving + receiving_in_common == 0, "somebody waits for nothing");
+    }
 };
 
 struct oneshot_world : world<weft::oneshot<item>> {

@@ -45,8 +45,8 @@ struct gate::passing {
     char who;
 
     weft::wait_queue& queue() noexcept { return at->waiters_; }
-    bool begin(weft::wait_queue::entry&) noexcept { return at->open; }
-    void waits() noexcept { at->log += '+'; }
+    bool begin() noexcept { return at->open; }
+    void waits(weft::wait_queue::entry&) noexcept { at->log += '+'; }
     char result() { return who; }
     void give_back() noexcept { at->log.append("back ").append(1, who); }
     void left() noexcept { at->log.append("left ").append(1, who); }

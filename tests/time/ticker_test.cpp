@@ -27,8 +27,7 @@ using milliseconds = std::chrono::milliseconds;
 using ticks = std::vector<std::pair<std::size_t, milliseconds>>;
 
 milliseconds now() {
-    return std::chrono::duration_cast<milliseconds>(
-        weft::loop_clock::now().time_since_epoch());
+    return std::chrono::duration_cast<milliseconds>(weft::loop_clock::now().time_since_epoch());
 }
 
 weft::task<> take(ticker& from, int count, ticks& into) {
@@ -104,10 +103,9 @@ TEST_CASE("after a stall, delay delivers one tick and begins anew", "[time][tick
 
 TEST_CASE("a tick that is exactly one period late is due together with the next",
           "[time][ticker]") {
-    const auto [policy, missed] =
-        GENERATE(std::pair(missed_ticks::burst, std::size_t{0}),
-                 std::pair(missed_ticks::skip, std::size_t{1}),
-                 std::pair(missed_ticks::delay, std::size_t{1}));
+    const auto [policy, missed] = GENERATE(std::pair(missed_ticks::burst, std::size_t{0}),
+                                           std::pair(missed_ticks::skip, std::size_t{1}),
+                                           std::pair(missed_ticks::delay, std::size_t{1}));
     ticks taken;
 
     run([&, kind = policy]() -> weft::task<> {

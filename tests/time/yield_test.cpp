@@ -68,8 +68,7 @@ TEST_CASE("a yield and a cancel in one turn", "[time][yield]") {
 }
 
 TEST_CASE("sleep_forever ends only by a cancel or a drop", "[time][yield]") {
-    CHECK_THROWS_AS(run([]() -> task<> { co_await weft::sleep_forever(); }),
-                    weft::deadlock_error);
+    CHECK_THROWS_AS(run([]() -> task<> { co_await weft::sleep_forever(); }), weft::deadlock_error);
     run([]() -> task<> {
         task_group children;
         auto child = children.spawn([] { return weft::sleep_forever(); });

@@ -58,17 +58,16 @@ class child_array {
     };
 
 public:
-    explicit child_array(branch_owner& owner, std::vector<A>& sources) : size_(sources.size()) {
-        if (size_ == 0) return;
-        children_ = static_cast<place*>(frame_pool::allocate(bytes()));
-        for (std::size_t i = 0; i != size_; ++i)
-            std::construct_at(children_ + i, owner, std::move(sources[i]));
+    explicit child_array(branch_owner& owner, std::vector<A>& sources)
+        : child_array(sources.size()) {
+        // From here on the destructor runs, also if a source cannot be moved in.
+        for (; size_ != sources.size(); ++size_)
+            std::construct_at(children_ + size_, owner, std::move(sources[size_]));
     }
     child_array(child_array&&) = delete;
     ~child_array() {
-        if (size_ == 0) return;
         std::destroy_n(children_, size_);
-        frame_pool::deallocate(children_, bytes());
+        if (children_) frame_pool::deallocate(children_, capacity_ * sizeof(place));
     }
 
     std::size_t size() const noexcept { return size_; }
@@ -90,10 +89,14 @@ public:
     }
 
 private:
-    std::size_t bytes() const noexcept { return size_ * sizeof(place); }
+    explicit child_array(std::size_t capacity) : capacity_(capacity) {
+        if (capacity_ != 0)
+            children_ = static_cast<place*>(frame_pool::allocate(capacity_ * sizeof(place)));
+    }
 
     place* children_ = nullptr;
-    std::size_t size_;
+    std::size_t capacity_;
+    std::size_t size_ = 0;
 };
 
 /// Moves the elements of a range into a vector.

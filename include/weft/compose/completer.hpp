@@ -18,7 +18,7 @@ namespace weft {
 template <class T>
 class completion_waiter {
 public:
-    virtual void completed(outcome<T> result) noexcept = 0;
+    virtual void completed(outcome<T>&& result) noexcept = 0;
 
 protected:
     ~completion_waiter() = default;
@@ -31,7 +31,7 @@ public:
     virtual void keep() noexcept = 0;
     virtual void release() noexcept = 0;
     /// Returns false if it is too late.
-    virtual bool complete(outcome<T> result) noexcept = 0;
+    virtual bool complete(outcome<T>&& result) noexcept = 0;
 
 protected:
     ~completion() = default;
@@ -40,6 +40,7 @@ protected:
 /// Completes an awaitable made by `from_callback`, once, from wherever a callback is called.
 ///
 /// Copyable; safe to use when the waiter is gone, and when the loop is.
+/// Errors   What moving a value throws is thrown here, or to the waiter.
 /// Returns  Every `set_` returns false if it is too late: completed before, or nobody waits.
 template <class T>
 class completer {
@@ -111,14 +112,16 @@ public:
         else if (uses_ == 1 && waiter_)
             abandon();
     }
-    bool complete(outcome<T> result) noexcept override {
+    bool complete(outcome<T>&& result) noexcept override {
         if (!waiter_) return false;
         std::exchange(waiter_, nullptr)->completed(std::move(result));
         return true;
     }
+    /// From now on it is too late. Returns false if it was completed before.
+    bool refuse() noexcept { return std::exchange(waiter_, nullptr) != nullptr; }
     /// The waiter leaves. Returns whether it still waited.
     bool detach() noexcept {
-        const bool waited = std::exchange(waiter_, nullptr);
+        const bool waited = refuse();
         release();
         return waited;
     }

@@ -32,12 +32,14 @@ public:
         guarded(
             [&] {
                 state_ = new State(*this, waiter.loop());
+                state_->keep(); // that `initiate` destroys its completer is not the last word
                 initiate_(typename State::handle(state_));
             },
             [&](std::exception_ptr error) {
                 // What the callback has delivered before counts.
-                if (result_.is_pending()) result_.set_error(std::move(error));
+                if (!state_ || state_->refuse()) result_.set_error(std::move(error));
             });
+        if (state_) state_->release();
         starting_ = false;
         return !result_.is_pending();
     }
@@ -50,8 +52,9 @@ public:
     T await_resume() { return result_.take(); }
 
 private:
-    void completed(outcome<T> result) noexcept override {
-        result_ = std::move(result);
+    void completed(outcome<T>&& result) noexcept override {
+        guarded([&] { result_ = std::move(result); },
+                [&](std::exception_ptr error) { result_.set_error(std::move(error)); });
         if (!starting_) this->complete();
     }
     // Whatever comes now comes too late, and is told so.

@@ -52,18 +52,24 @@ public:
         complete(std::move(result));
         release();
     }
-    bool complete(outcome<T> result) noexcept override {
+    bool complete(outcome<T>&& result) noexcept override {
         {
             const std::lock_guard lock(mutex_);
             if (!waiter_ || accepted_) return false;
             accepted_ = true;
-            result_ = std::move(result);
+            guarded([&] { result_ = std::move(result); },
+                    [&](std::exception_ptr error) { result_.set_error(std::move(error)); });
             ++uses_; // the callback's
         }
         bool posted = false;
         guarded([&] { posted = loop_.post_threadsafe(delivery(this)); },
                 [](std::exception_ptr) {});
         return posted;
+    }
+    /// From now on it is too late. Returns false if something had been accepted.
+    bool refuse() noexcept {
+        const std::lock_guard lock(mutex_);
+        return !accepted_ && std::exchange(waiter_, nullptr);
     }
     /// The waiter leaves. Returns whether nothing had been accepted for it.
     bool detach() noexcept {

@@ -79,6 +79,3 @@ private:
 };
 
 } // namespace weft
-
-// The member functions that need to know `branch` stand at the end of core/branch.hpp.
-#include <weft/core/branch.hpp>

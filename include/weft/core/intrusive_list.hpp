@@ -59,13 +59,7 @@ public:
     void insert_before(T& position, T& item) noexcept { insert(position, item); }
 
     /// Takes the first one out. Precondition: not empty.
-    T& pop_front() noexcept {
-        hook& first = *end_.next_;
-        end_.next_ = first.next_;
-        first.next_->previous_ = &end_;
-        first.next_ = first.previous_ = nullptr;
-        return static_cast<T&>(first);
-    }
+    T& pop_front() noexcept { return static_cast<T&>(take_front()); }
 
     /// Moves everything that `other` holds behind what is here.
     void append(intrusive_list& other) noexcept {
@@ -80,7 +74,7 @@ public:
     }
 
     void clear() noexcept {
-        while (!empty()) pop_front();
+        while (!empty()) take_front();
     }
 
     /// The one behind `item`, or null at the end; `first` of an empty list is null too.
@@ -92,6 +86,13 @@ public:
     T* after(const T& item) const noexcept { return at(static_cast<const hook&>(item).next_); }
 
 private:
+    hook& take_front() noexcept {
+        hook& first = *end_.next_;
+        end_.next_ = first.next_;
+        first.next_->previous_ = &end_;
+        first.next_ = first.previous_ = nullptr;
+        return first;
+    }
     T* at(hook* position) const noexcept {
         return position == &end_ ? nullptr : static_cast<T*>(position);
     }

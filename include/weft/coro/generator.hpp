@@ -2,7 +2,7 @@
 #pragma once
 
 // For std::ranges::view_interface: every <algorithm> must have it, since std::ranges::search
-// returns a subrange, which derives from it. <ranges> would more than double the time.
+// returns a subrange, which derives from it. <ranges> would nearly double the time to compile.
 #include <algorithm>
 #include <cassert>
 #include <concepts>

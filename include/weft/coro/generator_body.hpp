@@ -117,7 +117,8 @@ public:
         auto& line = body_->line_;
         busy_ = body_->consumer_ != nullptr;
         own_ = waiter.is_within(line);
-        if (busy_ || own_ || line.is_done() || (body_->element_ && !body_->taken_)) return nullptr;
+        if (busy_ || own_ || line.is_done() || (body_->element_ && !body_->taken_ && !line.cancel_requested()))
+            return nullptr;
         body_->consumer_ = this;
         if (!line.is_started()) {
             guarded([&] { line.inherit_bindings(); }, [](std::exception_ptr) {});
@@ -125,7 +126,8 @@ public:
             body_->adopt(line);
             return line.start_here();
         }
-        if (!body_->element_) return std::noop_coroutine(); // it is at work already
+        // At work already, or being closed: then it ends without another element.
+        if (!body_->element_ || line.cancel_requested()) return std::noop_coroutine();
         body_->element_ = nullptr;
         return line.resume_here();
     }
@@ -136,8 +138,8 @@ public:
     const char* describe() const noexcept override { return "async_generator.next"; }
 
     T* await_resume() {
-        if (busy_) raise<error>(errc::busy, "async_generator: somebody waits for the next element");
         if (own_) raise<deadlock_error>("an async_generator waits for its own next element");
+        if (busy_) raise<error>(errc::busy, "async_generator: somebody waits for the next element");
         if (auto error = std::exchange(body_->error_, nullptr)) std::rethrow_exception(error);
         body_->taken_ = true;
         return body_->element_;

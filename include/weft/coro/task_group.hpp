@@ -43,6 +43,7 @@ public:
     explicit task_group(scheduler& loop, on_error policy = on_error::cancel) : group(policy) {
         attach(loop, nullptr);
     }
+    virtual ~task_group() = default;
 
     /// Adds a child.
     /// Errors  Throws `closed_error` if the group was cancelled and not joined since; the task is

@@ -137,7 +137,8 @@ private:
         explicit root_group(scheduler& loop) : task_group(loop, on_error::report) {}
         void reopen() { rethrow_errors(); }
     };
-    // While the loop runs, it is this thread's, and nobody else's.
+    // While the loop runs, it is this thread's, and nobody else's; `this_loop()` is it also in what
+    // a timer or a descriptor calls between the turns: the `withdraw` of a time-out.
     class running_scope {
     public:
         explicit running_scope(event_loop& loop) : loop_(loop) {
@@ -145,11 +146,17 @@ private:
                 raise<error>(errc::busy, "this loop runs already");
             loop.bind_to_thread();
             loop.running_ = true;
+            outer_ = std::exchange(this_execution, execution{});
+            this_execution.loop = &loop;
         }
-        ~running_scope() { loop_.running_ = false; }
+        ~running_scope() {
+            this_execution = outer_;
+            loop_.running_ = false;
+        }
 
     private:
         event_loop& loop_;
+        execution outer_;
     };
     class unhandled_hook {
     public:

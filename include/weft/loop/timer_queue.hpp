@@ -59,7 +59,9 @@ private:
 /// Source  Tang, Goh and Thng 2005, "Ladder queue".
 class timer_queue {
 public:
-    timer_queue() noexcept = default;
+    timer_queue() noexcept {
+        for (std::size_t i = 0; i != max_depth; ++i) ladder_[i] = &rungs_[i];
+    }
     timer_queue(timer_queue&&) = delete;
     ~timer_queue() = default; // disarms the timers that are left
 
@@ -83,7 +85,7 @@ public:
 private:
     static constexpr std::size_t slot_count = 64; // a bit each in rung::occupied
     static constexpr int slot_bits = 6;
-    static constexpr std::size_t max_depth = 8;     // of rungs; see fold_innermost
+    static constexpr std::size_t max_depth = 8;     // of the ladder; see fold_outermost
     static constexpr std::size_t short_length = 16; // sorted by insertion rather than divided
     static constexpr int prefetch_distance = 8;
 
@@ -114,12 +116,13 @@ private:
     timer* find_earliest() noexcept;
     void take_slot(rung& from, std::size_t slot) noexcept;
     void divide_near() noexcept;
-    void fold_innermost() noexcept;
+    void fold_outermost() noexcept;
 
-    bucket near_;                       // earlier than every rung
-    std::size_t unsorted_ = 0;          // timers added to near_ since it was last sorted
-    std::size_t depth_ = 0;             // rungs in use
-    std::array<rung, max_depth> rungs_; // the outermost, which is the latest, comes first
+    bucket near_;                         // earlier than every rung
+    std::size_t unsorted_ = 0;            // timers added to near_ since it was last sorted
+    std::size_t depth_ = 0;               // rungs in use
+    std::array<rung*, max_depth> ladder_; // the outermost, which is the latest, comes first
+    std::array<rung, max_depth> rungs_;
 
     bool firing_ = false;
     std::int64_t now_ = 0; // while firing
@@ -158,7 +161,7 @@ inline std::size_t timer_queue::expire(std::int64_t now) noexcept {
 
 inline void timer_queue::insert(timer& t) noexcept {
     for (std::size_t i = 0; i != depth_; ++i) {
-        if (t.deadline_ >= rungs_[i].bound) return rungs_[i].slot_for(t.deadline_).add(t);
+        if (t.deadline_ >= ladder_[i]->bound) return ladder_[i]->slot_for(t.deadline_).add(t);
     }
     near_.add(t);
     // Divide a growing list while it is still in the cache: the rest of a burst of timers then goes
@@ -180,7 +183,7 @@ inline timer* timer_queue::find_earliest() noexcept {
             divide_near();
         }
         if (depth_ == 0) return nullptr;
-        rung& inner = rungs_[depth_ - 1];
+        rung& inner = *ladder_[depth_ - 1];
         if (inner.occupied == 0) {
             --depth_;
             continue;
@@ -211,7 +214,7 @@ inline void timer_queue::take_slot(rung& from, std::size_t slot) noexcept {
 
 // Moves the timers of near_ to a new rung.
 inline void timer_queue::divide_near() noexcept {
-    if (depth_ == max_depth) fold_innermost();
+    if (depth_ == max_depth) fold_outermost();
     auto low = std::numeric_limits<std::int64_t>::max();
     auto high = std::numeric_limits<std::int64_t>::min();
     for (const timer* t = near_.first(); t != nullptr; t = near_.after(*t)) {
@@ -221,7 +224,7 @@ inline void timer_queue::divide_near() noexcept {
     }
     // If two of them differ, no slot gets all; if none do, the slot is sorted: dividing ends.
     const auto range = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);
-    rung& inner = rungs_[depth_++];
+    rung& inner = *ladder_[depth_++];
     inner.bound = inner.start = low;
     inner.shift = std::max(0, static_cast<int>(std::bit_width(range)) - slot_bits);
     inner.first = 0;
@@ -235,14 +238,15 @@ inline void timer_queue::divide_near() noexcept {
     unsorted_ = 0;
 }
 
-// Undoes the last division: its timers go to the earliest slot of the next rung. Only bursts of
-// timers, each before all earlier ones, ever get so deep.
-inline void timer_queue::fold_innermost() noexcept {
-    rung& inner = rungs_[depth_ - 1];
-    rung& outer = rungs_[depth_ - 2];
+// Joins the two outermost rungs: the timers of the inner one go to the earliest slot of the outer
+// one. They are far away, and divided again when their turn comes.
+inline void timer_queue::fold_outermost() noexcept {
+    rung& outer = *ladder_[0];
+    rung& inner = *ladder_[1];
     outer.bound = inner.bound;
     outer.occupied |= std::uint64_t{1} << outer.first;
     for (bucket& slot : inner.slots) outer.slots[outer.first].add_all(slot);
+    std::rotate(ladder_.begin() + 1, ladder_.begin() + 2, ladder_.end());
     --depth_;
 }
 

@@ -56,13 +56,14 @@ struct barrier::arriving {
     std::size_t index = 0;
 
     wait_queue& queue() noexcept { return at->waiters_; }
-    bool begin(wait_queue::entry&) noexcept {
+    bool begin() noexcept {
         assert(at->expected_ != 0 && "barrier: everybody has been dropped already");
+        if (at->waiting_ + 1 < at->expected_) return false;
         index = at->waiting_;
-        if (++at->waiting_ < at->expected_) return false;
         at->release();
         return true;
     }
+    void waits(wait_queue::entry&) noexcept { ++at->waiting_; }
     std::size_t result() const noexcept { return index; }
     void left() noexcept { --at->waiting_; }
     static constexpr const char* name = "barrier.arrive_and_wait";

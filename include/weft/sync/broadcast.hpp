@@ -150,7 +150,7 @@ struct broadcast<T>::sending {
     sending(broadcast* to, T&& sent) : target(to), item(std::move(sent)) {}
 
     wait_queue& queue() noexcept { return target->senders_; }
-    bool begin(wait_queue::entry&) noexcept { return target->accept(*this); }
+    bool begin() noexcept { return target->accept(*this); }
     void result() {
         if (refused) raise<closed_error>("the broadcast is closed");
         if (error) std::rethrow_exception(error);
@@ -168,14 +168,14 @@ struct broadcast<T>::receiving {
     explicit receiving(subscription* by) noexcept : reader(by) {}
 
     wait_queue& queue() noexcept { return reader->receivers_; }
-    bool begin(wait_queue::entry&) noexcept {
+    bool begin() noexcept {
         // Others have their items and have not resumed yet: this one's turn comes after theirs.
         if (reader->promised_ != 0) return false;
         promised = reader->available() != 0;
         if (promised) ++reader->promised_;
         return promised || reader->at_end();
     }
-    void waits() noexcept { reader->offer(); }
+    void waits(wait_queue::entry&) noexcept { reader->offer(); }
     std::optional<T> result() {
         if (!promised) return std::nullopt;
         struct serve_others {

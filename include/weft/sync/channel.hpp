@@ -115,7 +115,7 @@ struct channel<T>::sending {
     sending(channel* to, T&& sent) : target(to), item(std::move(sent)) {}
 
     wait_queue& queue() noexcept { return target->senders_; }
-    bool begin(wait_queue::entry&) noexcept { return target->accept(*this); }
+    bool begin() noexcept { return target->accept(*this); }
     /// Moves the item to where `move(item)` moves it; what that throws is the sender's.
     template <class Move>
     void attempt(Move move) noexcept {
@@ -139,11 +139,11 @@ struct channel<T>::receiving {
     explicit receiving(channel* from) noexcept : source(from) {}
 
     wait_queue& queue() noexcept { return source->receivers_; }
-    bool begin(wait_queue::entry&) noexcept {
+    bool begin() noexcept {
         // Others have their items and have not resumed yet: this one's turn comes after theirs.
         return source->reserved_ == 0 && source->provide(*this);
     }
-    void waits() noexcept { source->offer(); }
+    void waits(wait_queue::entry&) noexcept { source->offer(); }
     std::optional<T> result() {
         if (reserved) {
             --source->reserved_;
@@ -163,7 +163,7 @@ struct channel<T>::receiving {
     static constexpr const char* name = "channel.receive";
 
     channel* source;
-    bool reserved = false;            // an item that is still in the channel
+    bool reserved = false;      // an item that is still in the channel
     std::optional<stored> item; // handed over, in a channel without capacity
 };
 

@@ -73,12 +73,14 @@ struct condition_variable::waiting : list_hook<owed> {
 
     wait_queue& queue() noexcept { return locking ? lock->waiters() : notifier->waiters_; }
 
-    bool begin(wait_queue::entry&) noexcept {
+    bool begin() const noexcept {
         assert(guard->owns_lock() && "condition_variable.wait without the lock");
+        return false;
+    }
+    void waits(wait_queue::entry&) noexcept {
         lock = std::exchange(guard->lock_, nullptr);
         owner = lock->owner();
         lock->unlock();
-        return false;
     }
 
     void proceed(wait_queue::entry& self) noexcept {
@@ -146,9 +148,9 @@ struct condition_variable::waiting_until : waiting {
     waiting_until(condition_variable* to_notify, lock_guard* to_return, Predicate until)
         : waiting(to_notify, to_return), predicate_(std::move(until)) {}
 
-    bool begin(wait_queue::entry& self) noexcept {
+    bool begin() noexcept {
         assert(guard->owns_lock() && "condition_variable.wait without the lock");
-        return is_true() || waiting::begin(self);
+        return !std::exchange(asked_, true) && is_true();
     }
 
     void proceed(wait_queue::entry& self) noexcept {
@@ -195,6 +197,7 @@ private:
     }
 
     Predicate predicate_;
+    bool asked_ = false;
     std::exception_ptr error_;
     evaluation evaluation_{*this};
 };

@@ -37,7 +37,7 @@ struct event::waiting {
     event* until;
 
     wait_queue& queue() noexcept { return until->waiters_; }
-    bool begin(wait_queue::entry&) noexcept { return until->set_; }
+    bool begin() noexcept { return until->set_; }
     void result() const noexcept {}
     static constexpr const char* name = "event.wait";
 };

@@ -53,9 +53,13 @@ struct latch::waiting {
     bool arrives;
 
     wait_queue& queue() noexcept { return at->waiters_; }
-    bool begin(wait_queue::entry&) noexcept {
-        if (arrives) at->count_down();
+    bool begin() noexcept {
+        assert(!(arrives && at->count_ == 0) && "latch: counted below zero");
+        if (arrives && at->count_ == 1) at->count_down();
         return at->count_ == 0;
+    }
+    void waits(wait_queue::entry&) noexcept {
+        if (arrives) --at->count_;
     }
     void result() const noexcept {}
     void left() noexcept {

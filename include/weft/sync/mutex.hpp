@@ -54,9 +54,10 @@ struct locking {
     bool holds_it_already = false;
 
     wait_queue& queue() noexcept { return lock->waiters(); }
-    bool begin(wait_queue::entry& self) noexcept {
-        if (lock->try_lock(self.waiter())) return true;
-        holds_it_already = lock->owner() == self.waiter();
+    bool begin() noexcept {
+        auto* self = this_execution.current;
+        if (lock->try_lock(self)) return true;
+        holds_it_already = lock->owner() == self;
         return holds_it_already;
     }
     lock_guard result() {

@@ -77,13 +77,13 @@ struct oneshot<T>::receiving {
     explicit receiving(oneshot* from) noexcept : source(from) {}
 
     wait_queue& queue() noexcept { return source->receiver_; }
-    bool begin(wait_queue::entry&) noexcept {
+    bool begin() noexcept {
         busy = source->promised_ || !source->receiver_.empty();
         closed = source->taken_;
         if (busy || closed) return true;
-        source->gone_ = false;
         return source->promised_ = !source->result_.is_pending();
     }
+    void waits(wait_queue::entry&) noexcept { source->gone_ = false; }
     T result() {
         if (busy) raise<error>(errc::busy, "oneshot.receive");
         if (closed) raise<closed_error>("oneshot.receive: the value was received already");

@@ -92,7 +92,7 @@ struct semaphore::acquiring {
     semaphore* from;
 
     wait_queue& queue() noexcept { return from->waiters_; }
-    bool begin(wait_queue::entry&) noexcept {
+    bool begin() noexcept {
         if (from->permits_ == 0) return false;
         --from->permits_;
         return true;

@@ -47,12 +47,12 @@ struct sharing {
     bool holds_it_alone = false;
 
     wait_queue& queue() noexcept { return lock->waiters(); }
-    bool begin(wait_queue::entry& self) noexcept {
-        self.shares = true;
+    bool begin() noexcept {
         if (lock->try_share()) return true;
-        holds_it_alone = lock->owner() == self.waiter();
+        holds_it_alone = lock->owner() == this_execution.current;
         return holds_it_alone;
     }
+    void waits(wait_queue::entry& self) noexcept { self.shares = true; }
     shared_guard result() {
         if (holds_it_alone)
             raise<deadlock_error>("shared_mutex.lock_shared: the caller holds it alone");

@@ -21,12 +21,12 @@ class queued;
 ///
 ///     struct request {
 ///         wait_queue& queue() noexcept;                  // where it waits
-///         bool begin(wait_queue::entry&) noexcept;       // true: complete already
+///         bool begin() noexcept;                         // true: complete; false: no effect
 ///         T result();                                    // what `co_await` gives, or throw
 ///         static constexpr const char* name = "semaphore.acquire";
 ///
 ///         // Optional:
-///         void waits() noexcept;      // it has joined the queue
+///         void waits(wait_queue::entry&) noexcept;    // it has joined the queue
 ///         void give_back() noexcept;  // it was handed something, and is destroyed before it
 ///                                     // resumed: to whom does that go?
 ///         void left() noexcept;       // cancelled or destroyed while it waited
@@ -174,10 +174,19 @@ public:
         return request_.result();
     }
 
+    /// What can be done at once is, without the ceremony of suspending.
+    bool await_ready() noexcept {
+        auto& thread = this_execution;
+        const branch& self = *thread.current;
+        if (thread.budget <= 1 || self.cancel_requested() || self.is_destroying()) return false;
+        if (!request_.begin()) return false;
+        --thread.budget;
+        return true;
+    }
     bool start(branch&) noexcept {
-        if (request_.begin(*this)) return true;
+        if (request_.begin()) return true;
         request_.queue().push(*this);
-        if constexpr (requires { request_.waits(); }) request_.waits();
+        if constexpr (requires { request_.waits(*this); }) request_.waits(*this);
         return false;
     }
     bool withdraw() noexcept override {

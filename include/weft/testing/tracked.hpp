@@ -31,7 +31,7 @@ public:
     }
 
 private:
-    void check() const noexcept { assert(self_ == this && "destroyed twice, or never constructed"); }
+    void check() const noexcept { assert(self_ == this && "destroyed twice, or never made"); }
 
     const tracked* self_;
 };

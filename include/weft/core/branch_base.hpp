@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cassert>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <source_location>
+
+#include <weft/core/branch_notes.hpp>
+#include <weft/core/branch_owner.hpp>
+#include <weft/core/intrusive_list.hpp>
+#include <weft/core/operation_base.hpp>
+#include <weft/core/raise.hpp>
+#include <weft/core/scheduler.hpp>
+
+namespace weft {
+
+/// What the promise of every coroutine of weft begins with.
+struct frame {
+    branch* in = nullptr;          ///< the branch that it runs in
+    frame* parent = nullptr;       ///< the frame that awaits it; null: the outermost
+    std::source_location awaits_at; ///< where it awaits what it awaits
+
+    /// Relies on `frame` being the first base of the promise, and on no promise being over-aligned.
+    std::coroutine_handle<> handle() noexcept {
+        return std::coroutine_handle<frame>::from_promise(*this);
+    }
+};
+
+/// One line of coroutines, each awaiting the next. At any moment it runs, is ready, or waits on
+/// exactly one operation.
+///
+/// Cancelling a branch is destroying it where it waits, innermost frame first, by the loop; what
+/// was completed before is delivered first. Dropping it destroys it at once.
+/// Ownership  It belongs to its `branch_owner`, and what awaits it lives in there.
+class branch : public runnable, public list_hook<sibling> {
+public:
+    /// Asks it to end: at once if it waits on what can be withdrawn, when its children have ended
+    /// if it waits on these, else at the next operation that it begins. `at` is for the dump.
+    void cancel(std::source_location at) noexcept;
+
+    /// Destroys it and everything below, newest first, before this returns: no clean-up runs.
+    /// Precondition: it is not running.
+    void drop() noexcept;
+
+    bool cancel_requested() const noexcept { return flags_ & cancel_flag; }
+    bool is_stopping() const noexcept { return flags_ & stopping_flag; }
+    bool is_done() const noexcept { return flags_ & done_flag; }
+    bool is_started() const noexcept { return flags_ & started_flag; }
+
+    scheduler& loop() const noexcept;
+    branch_owner& owner() const noexcept { return *owner_; }
+    /// The frame that waits, if it has frames.
+    frame* leaf() const noexcept { return leaf_; }
+    /// What it waits on, if it waits.
+    operation_base* waits_on() const noexcept { return operation_; }
+    /// The newest of the groups that were made in it.
+    branch_owner* newest_group() const noexcept { return newest_group_; }
+    /// Its name and bindings, which few branches have: core/branch_notes.hpp. Null: none.
+    branch_notes* notes() const noexcept { return notes_; }
+    branch_notes& make_notes() {
+        if (!notes_) notes_ = new branch_notes;
+        return *notes_;
+    }
+    /// The innermost binding that is in force in this branch, or null.
+    binding* bindings() const noexcept;
+    /// Puts the bindings of the branch that runs now in force here.
+    void inherit_bindings() {
+        if (binding::alive == 0 || !this_execution.current) return;
+        if (auto* inherited = this_execution.current->bindings()) {
+            inherited->keep();
+            make_notes().bindings = inherited;
+        }
+    }
+    const char* name() const noexcept { return notes_ && notes_->name ? notes_->name : ""; }
+    /// Where it was cancelled, if it was.
+    std::source_location cancelled_at() const noexcept { return cancelled_at_; }
+
+    /// The error that it ended with, if it did.
+    virtual std::exception_ptr error() const noexcept = 0;
+
+    // For operations.
+
+    /// Begins `op` for the frame `waiter` (null: for this branch itself). Returns whether the
+    /// branch waits now; if not, it goes on with `op.await_resume()`.
+    template <class Op>
+    bool begin(Op& op, frame* waiter) noexcept;
+    /// As `begin`, for operations that start by a transfer. Null: it does not wait.
+    template <class Op>
+    std::coroutine_handle<> begin_transfer(Op& op, frame* waiter) noexcept;
+
+    /// The operation is complete: the branch receives its result when its turn comes.
+    void ready() noexcept {
+        assert(operation_);
+        operation_ = nullptr;
+        loop().enqueue(*this);
+    }
+    /// As `ready`, but it runs next: for the end of a single child.
+    void ready_next() noexcept {
+        assert(operation_);
+        operation_ = nullptr;
+        leave_queue();
+        loop().run_next(*this);
+    }
+    /// The operation was withdrawn and had no effect: the branch ends here.
+    void stop() noexcept {
+        operation_ = nullptr;
+        flags_ |= stopping_flag;
+        loop().enqueue(*this);
+    }
+
+    /// As `ready_next`, from within an `await_suspend`: continues with it right there, if it has
+    /// frames and the turn has lasted not too long.
+    std::coroutine_handle<> resume_here() noexcept;
+
+    /// Whether this is `outer` or one of the branches that run in its place, at any depth.
+    bool is_within(const branch& outer) const noexcept;
+    /// The branch in whose place this one runs: spawned, or the outermost. It has the name.
+    branch& task() noexcept;
+
+    // For coroutines.
+
+    /// Continues with `target`, a frame of this branch, without using up the stack.
+    std::coroutine_handle<> transfer(frame& target) noexcept;
+    /// The outermost frame has ended. Its branch ends when the stack has unwound.
+    [[gnu::noinline]] std::coroutine_handle<> finish(frame& outermost) noexcept {
+        leaf_ = &outermost; // the only one that is left, should it be dropped now
+        flags_ |= ended_flag;
+        loop().run_next(*this);
+        return std::noop_coroutine();
+    }
+    bool is_destroying() const noexcept { return flags_ & destroying_flag; }
+    /// Whether it ends as soon as the groups that were made in it have ended.
+    bool is_joining() const noexcept { return flags_ & joining_flag; }
+    void set_leaf(frame& leaf) noexcept {
+        leaf_ = &leaf;
+        flags_ |= frames_flag;
+    }
+
+protected:
+    explicit branch(branch_owner& owner) noexcept : owner_(&owner) { flags_ = branch_flag; }
+    ~branch();
+
+    /// Starts what the branch runs. Null: it is complete already; else what to resume.
+    virtual std::coroutine_handle<> start() noexcept = 0;
+    /// All frames are gone or at their end: keep the outcome, destroy the rest, and `report`.
+    virtual void end(ending how) noexcept = 0;
+    /// Tells the owner, who may destroy this branch.
+    void report(ending how) noexcept {
+        owner_->forget(*this);
+        owner_->child_ended(*this, how);
+    }
+
+    /// What a derived class calls to start it now, from within its parent. Null: it is complete,
+    /// and the caller has to `collect`.
+    std::coroutine_handle<> start_now() noexcept {
+        flags_ |= started_flag;
+        this_execution.current = this;
+        return start();
+    }
+    void set_done() noexcept { flags_ |= done_flag; }
+    void set_owner(branch_owner& owner) noexcept { owner_ = &owner; }
+
+private:
+    friend branch_owner;
+    friend scheduler;
+
+    enum : unsigned {
+        cancel_flag = 1,     // a cancel was requested
+        stopping_flag = 2,   // it will be destroyed when its turn comes
+        destroying_flag = 4, // its frames are being destroyed
+        started_flag = 8,
+        done_flag = 16,
+        joining_flag = 32, // stopping, but its groups must end first
+        frames_flag = 64,  // it waits in a frame
+        ended_flag = 128,  // its outermost frame has ended
+        branch_flag = 256, // a runnable that is a branch
+    };
+
+    void run() noexcept final;
+    void unwind() noexcept;
+    bool cancel_groups() noexcept;
+    void destroy(ending how) noexcept;
+    bool is_running() const noexcept {
+        return !operation_ && !is_queued() && is_started() && !is_done() && !(flags_ & joining_flag);
+    }
+    branch* newest_child() const noexcept;
+    void withdraw_begun() noexcept;
+    static void cancel_waiting(scheduler& loop) noexcept;
+    [[gnu::cold]] bool stop_before_operation(frame* waiter) noexcept;
+    [[gnu::noinline]] std::coroutine_handle<> bounce(frame& target) noexcept {
+        leaf_ = &target;
+        loop().run_next(*this);
+        return std::noop_coroutine();
+    }
+
+    branch_owner* owner_;
+    frame* leaf_ = nullptr;
+    operation_base* operation_ = nullptr;
+    branch_owner* newest_group_ = nullptr;
+    branch_notes* notes_ = nullptr;
+    std::source_location cancelled_at_;
+};
+
+} // namespace weft

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <source_location>
+#include <utility>
+
+#include <weft/core/branch_base.hpp>
+#include <weft/core/branch_owner.hpp>
+#include <weft/core/intrusive_list.hpp>
+#include <weft/core/raise.hpp>
+#include <weft/core/scheduler.hpp>
+
+// How branches end: cancelled, by the loop, clean-ups first; or dropped, at once. Neither recurses,
+// however deep the forks are nested and the coroutines are chained.
+namespace weft {
+
+inline branch::~branch() {
+    // Groups of which somebody else takes care outlive the branch that made them.
+    while (newest_group_) newest_group_->leave_branch();
+    delete notes_;
+}
+
+inline void branch::cancel(std::source_location at) noexcept {
+    if (flags_ & (cancel_flag | done_flag)) return;
+    flags_ |= cancel_flag;
+    cancelled_at_ = at;
+    if (!(flags_ & started_flag)) {
+        flags_ |= stopping_flag; // it is queued: its turn will be its end
+    } else if (operation_ && this_execution.current != this) { // else: `begin` sees to it
+        // Asked one after the other, not by recursion: forks may be nested without limit.
+        auto& here = loop();
+        here.cancelling_.push_back(*this);
+        cancel_waiting(here);
+    }
+}
+
+inline void branch::cancel_waiting(scheduler& loop) noexcept {
+    if (loop.is_cancelling_) return;
+    loop.is_cancelling_ = true;
+    // Those below one that is asked come before those beside it: the newest first, all the way.
+    intrusive_list<runnable> beside;
+    while (!loop.cancelling_.empty()) {
+        auto& next = static_cast<branch&>(loop.cancelling_.pop_front());
+        beside.append(loop.cancelling_);
+        if (next.operation_->withdraw()) next.stop();
+        loop.cancelling_.append(beside);
+    }
+    loop.is_cancelling_ = false;
+}
+
+// Its turn to end: groups made in it end first, because their children may refer to its locals.
+inline void branch::unwind() noexcept {
+    if (cancel_groups()) {
+        flags_ |= joining_flag;
+        return;
+    }
+    flags_ &= ~joining_flag;
+    destroy(ending::cancelled);
+}
+
+inline bool branch::cancel_groups() noexcept {
+    bool busy = false;
+    for (auto* group = newest_group_; group; group = group->older_) {
+        group->cancel_for_parent(cancelled_at_);
+        busy = busy || group->is_busy();
+    }
+    return busy;
+}
+
+// From the leaf, by a loop: a chain of any depth is destroyed in no stack. The awaiter in the frame
+// above owns the frame that is gone: it finds the address in `destroyed`, and lets go of it.
+inline void branch::destroy(ending how) noexcept {
+    auto& thread = this_execution;
+    const auto outer = thread;
+    flags_ |= destroying_flag;
+    operation_ = nullptr; // it dies first; a destructor of an outer frame may cancel this branch
+    thread.current = this;
+    thread.loop = &loop();
+    thread.destroyed = nullptr;
+    for (auto* each = std::exchange(leaf_, nullptr); each;) {
+        auto* above = each->parent;
+        each->handle().destroy();
+        thread.destroyed = each;
+        each = above;
+    }
+    end(how); // may destroy this branch
+    thread.current = outer.current;
+    thread.loop = outer.loop;
+    thread.destroyed = outer.destroyed;
+}
+
+inline branch* branch::newest_child() const noexcept {
+    if (operation_)
+        if (auto* below = operation_->children(); below && below->has_children())
+            return below->children().last();
+    for (auto* group = newest_group_; group; group = group->older_)
+        if (group->has_children()) return group->children().last();
+    return nullptr;
+}
+
+// Post-order over the branches below, by a loop.
+inline void branch::drop() noexcept {
+    for (branch* each = this;;) {
+        if (auto* below = each->newest_child()) {
+            each = below;
+            continue;
+        }
+        if (each == this_execution.current || each->is_running())
+            terminate_with("a coroutine was destroyed while it runs: by its own group or handle?");
+        const bool last = each == this;
+        auto* above = each->owner_->parent_;
+        each->leave_queue();
+        each->destroy(ending::dropped);
+        if (last) return;
+        each = above;
+    }
+}
+
+inline void branch_owner::cancel_children(std::source_location at) noexcept {
+    for (auto* each = children_.last(); each;) {
+        // A cancel ends nobody before its turn, so the list stays as it is.
+        auto* older = children_.before(*each);
+        each->cancel(at);
+        each = older;
+    }
+}
+
+inline void branch_owner::drop_children() noexcept {
+    while (!children_.empty()) children_.back().drop();
+}
+
+inline void branch_owner::join_branch(branch& maker) noexcept {
+    parent_ = &maker;
+    registered_ = true;
+    older_ = maker.newest_group_;
+    if (older_) older_->newer_ = this;
+    maker.newest_group_ = this;
+}
+
+inline void branch_owner::adopt(branch& child) noexcept { children_.push_back(child); }
+
+inline void branch_owner::forget(branch& child) noexcept {
+    static_cast<list_hook<sibling>&>(child).unlink();
+}
+
+inline void branch_owner::enqueue(branch& child) noexcept { loop_->enqueue(child); }
+
+inline void branch_owner::leave_branch() noexcept {
+    if (!registered_) return;
+    (newer_ ? newer_->older_ : parent_->newest_group_) = older_;
+    if (older_) older_->newer_ = newer_;
+    older_ = newer_ = nullptr;
+    parent_ = nullptr;
+    registered_ = false;
+}
+
+inline void branch_owner::emptied() noexcept {
+    if (registered_ && parent_->is_joining()) loop_->enqueue(*parent_);
+}
+
+} // namespace weft
