@@ -197,7 +197,7 @@ TEST_CASE("a frame takes any allocator after allocator_arg", "[coro][frame_alloc
     }
     SECTION("with a state of an alignment that new does not guarantee") {
         ledger own;
-        CHECK(erased_in_all_sizes(stateful<char, 64>{own}, sizes));
+        CHECK(erased_in_all_sizes(stateful<char, 16>{own}, sizes));
         CHECK(own.allocations == 24);
         CHECK(own.allocated == 0);
         CHECK(own.copies == 0);

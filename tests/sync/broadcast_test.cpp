@@ -339,7 +339,7 @@ TEST_CASE("an item of a receiver that is dropped stays for the next one", "[sync
     CHECK(received == ints{1, 2});
 }
 
-TEST_CASE("a cancelled sender has sent, or not; a cancelled receiver has taken nothing",
+TEST_CASE("a cancelled sender has sent or not, a cancelled receiver has taken nothing",
           "[sync][broadcast]") {
     broadcast<int> numbers(1);
     auto reader = numbers.subscribe();

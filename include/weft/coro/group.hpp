@@ -61,7 +61,7 @@ public:
 
     const char* reason(std::size_t& size) const noexcept override {
         constexpr std::string_view text = "its group was cancelled";
-        size = text.size();
+        size = cancelled_ ? text.size() : 0; // else one child was, by its handle
         return text.data();
     }
 
