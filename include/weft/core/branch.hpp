@@ -30,7 +30,10 @@ bool branch::begin(Op& op, frame* waiter) noexcept {
         return stop_before_operation(waiter);
     op.branch_ = this;
     operation_ = &op; // first: `start` may be what cancels this branch
-    if (!op.start(*this)) {
+    flags_ |= starting_flag;
+    const bool complete = op.start(*this);
+    flags_ &= ~starting_flag;
+    if (!complete) {
         leaf_ = waiter;
         if (flags_ & cancel_flag) [[unlikely]]
             withdraw_begun();
@@ -54,7 +57,10 @@ std::coroutine_handle<> branch::begin_transfer(Op& op, frame* waiter) noexcept {
     leaf_ = waiter; // first: what it starts may be the end of this
     op.branch_ = this;
     operation_ = &op;
-    if (auto next = op.start(*this)) {
+    flags_ |= starting_flag;
+    const auto next = op.start(*this);
+    flags_ &= ~starting_flag;
+    if (next) {
         if (flags_ & cancel_flag) [[unlikely]]
             withdraw_begun();
         return next;

@@ -177,6 +177,7 @@ private:
         frames_flag = 64,  // it waits in a frame
         ended_flag = 128,  // its outermost frame has ended
         branch_flag = 256, // a runnable that is a branch
+        starting_flag = 512, // its operation is being started
     };
 
     void run() noexcept final;

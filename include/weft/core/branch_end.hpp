@@ -26,7 +26,7 @@ inline void branch::cancel(std::source_location at) noexcept {
     cancelled_at_ = at;
     if (!(flags_ & started_flag)) {
         flags_ |= stopping_flag; // it is queued: its turn will be its end
-    } else if (operation_ && this_execution.current != this) { // else: `begin` sees to it
+    } else if (operation_ && !(flags_ & starting_flag)) { // else: `begin` sees to it
         // Asked one after the other, not by recursion: forks may be nested without limit.
         auto& here = loop();
         here.cancelling_.push_back(*this);
