@@ -29,17 +29,12 @@ bool branch::begin(Op& op, frame* waiter) noexcept {
     if (flags_ & (cancel_flag | destroying_flag)) [[unlikely]]
         return stop_before_operation(waiter);
     op.branch_ = this;
-    operation_ = &op; // first: `start` may be what cancels this branch
-    flags_ |= starting_flag;
-    const bool complete = op.start(*this);
-    flags_ &= ~starting_flag;
-    if (!complete) {
+    // Until it has started, the branch runs: whoever cancels it meanwhile only leaves a mark.
+    if (!op.start(*this)) {
         leaf_ = waiter;
-        if (flags_ & cancel_flag) [[unlikely]]
-            withdraw_begun();
+        wait_for(op);
         return true;
     }
-    operation_ = nullptr;
     if (--this_execution.budget != 0) [[likely]]
         return false;
     leaf_ = waiter;
@@ -54,18 +49,12 @@ std::coroutine_handle<> branch::begin_transfer(Op& op, frame* waiter) noexcept {
         stop_before_operation(waiter);
         return std::noop_coroutine();
     }
-    leaf_ = waiter; // first: what it starts may be the end of this
+    leaf_ = waiter;
     op.branch_ = this;
-    operation_ = &op;
-    flags_ |= starting_flag;
-    const auto next = op.start(*this);
-    flags_ &= ~starting_flag;
-    if (next) {
-        if (flags_ & cancel_flag) [[unlikely]]
-            withdraw_begun();
+    if (const auto next = op.start(*this)) {
+        wait_for(op);
         return next;
     }
-    operation_ = nullptr;
     this_execution.current = this;
     if (--this_execution.budget != 0) [[likely]]
         return nullptr;
@@ -107,9 +96,15 @@ inline std::coroutine_handle<> branch::transfer(frame& target) noexcept {
     return bounce(target);
 }
 
-// The operation that it has just begun was what cancelled it.
+inline void branch::wait_for(operation_base& op) noexcept {
+    if (is_queued()) return; // it is complete already
+    operation_ = &op;
+    if (flags_ & cancel_flag) [[unlikely]]
+        withdraw_begun();
+}
+
+// What the operation did when it was started has cancelled the branch that began it.
 inline void branch::withdraw_begun() noexcept {
-    if (!operation_ || is_queued()) return;
     auto& here = loop();
     here.cancelling_.push_back(*this);
     cancel_waiting(here);
@@ -117,7 +112,7 @@ inline void branch::withdraw_begun() noexcept {
 
 inline bool branch::stop_before_operation(frame* waiter) noexcept {
     if (flags_ & destroying_flag)
-        terminate_with("a destructor threw while a cancel destroyed its coroutine");
+        terminate_resumed();
     leaf_ = waiter;
     stop();
     return true;
@@ -171,8 +166,10 @@ inline std::size_t scheduler::run_ready() noexcept {
             }
             run(next);
         }
-        thread.current = nullptr;
-        if (++count % resumptions_per_breath == 0) breathe();
+        if (++count % resumptions_per_breath == 0) {
+            thread.current = nullptr;
+            breathe();
+        }
     }
     thread = outer;
     return count;

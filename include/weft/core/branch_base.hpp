@@ -19,8 +19,10 @@ namespace weft {
 
 /// What the promise of every coroutine of weft begins with.
 struct frame {
-    branch* in = nullptr;          ///< the branch that it runs in
-    frame* parent = nullptr;       ///< the frame that awaits it; null: the outermost
+    frame() noexcept {} // sets nothing: whoever starts the frame does, and until then nobody asks
+
+    branch* in;                     ///< the branch that it runs in
+    frame* parent;                  ///< the frame that awaits it; null: the outermost
     std::source_location awaits_at; ///< where it awaits what it awaits
 
     /// Relies on `frame` being the first base of the promise, and on no promise being over-aligned.
@@ -93,15 +95,14 @@ public:
 
     /// The operation is complete: the branch receives its result when its turn comes.
     void ready() noexcept {
-        assert(operation_);
+        assert(!is_queued() && "an operation is complete once");
         operation_ = nullptr;
-        loop().enqueue(*this);
+        loop().append(*this);
     }
     /// As `ready`, but it runs next: for the end of a single child.
     void ready_next() noexcept {
         assert(operation_);
         operation_ = nullptr;
-        leave_queue();
         loop().run_next(*this);
     }
     /// The operation was withdrawn and had no effect: the branch ends here.
@@ -126,12 +127,17 @@ public:
     std::coroutine_handle<> transfer(frame& target) noexcept;
     /// The outermost frame has ended. Its branch ends when the stack has unwound.
     [[gnu::noinline]] std::coroutine_handle<> finish(frame& outermost) noexcept {
+        if (is_destroying()) terminate_resumed();
         leaf_ = &outermost; // the only one that is left, should it be dropped now
         flags_ |= ended_flag;
         loop().run_next(*this);
         return std::noop_coroutine();
     }
     bool is_destroying() const noexcept { return flags_ & destroying_flag; }
+    /// A coroutine that is being destroyed goes on: an exception was caught in it.
+    [[noreturn]] static void terminate_resumed() noexcept {
+        terminate_with("a destructor threw while a cancel destroyed its coroutine");
+    }
     /// Whether it ends as soon as the groups that were made in it have ended.
     bool is_joining() const noexcept { return flags_ & joining_flag; }
     void set_leaf(frame& leaf) noexcept {
@@ -177,7 +183,6 @@ private:
         frames_flag = 64,  // it waits in a frame
         ended_flag = 128,  // its outermost frame has ended
         branch_flag = 256, // a runnable that is a branch
-        starting_flag = 512, // its operation is being started
     };
 
     void run() noexcept final;
@@ -188,10 +193,12 @@ private:
         return !operation_ && !is_queued() && is_started() && !is_done() && !(flags_ & joining_flag);
     }
     branch* newest_child() const noexcept;
-    void withdraw_begun() noexcept;
+    void wait_for(operation_base& op) noexcept;
+    [[gnu::cold]] void withdraw_begun() noexcept;
     static void cancel_waiting(scheduler& loop) noexcept;
     [[gnu::cold]] bool stop_before_operation(frame* waiter) noexcept;
     [[gnu::noinline]] std::coroutine_handle<> bounce(frame& target) noexcept {
+        if (is_destroying()) terminate_resumed();
         leaf_ = &target;
         loop().run_next(*this);
         return std::noop_coroutine();

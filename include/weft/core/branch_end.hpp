@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
 #include <source_location>
 #include <utility>
 
@@ -26,7 +27,7 @@ inline void branch::cancel(std::source_location at) noexcept {
     cancelled_at_ = at;
     if (!(flags_ & started_flag)) {
         flags_ |= stopping_flag; // it is queued: its turn will be its end
-    } else if (operation_ && !(flags_ & starting_flag)) { // else: `begin` sees to it
+    } else if (operation_) { // else it runs, or is ready: until its next operation
         // Asked one after the other, not by recursion: forks may be nested without limit.
         auto& here = loop();
         here.cancelling_.push_back(*this);
@@ -77,6 +78,8 @@ inline void branch::destroy(ending how) noexcept {
     thread.current = this;
     thread.loop = &loop();
     thread.destroyed = nullptr;
+    // No transfer succeeds: a frame whose destructor threw must not reach its parent.
+    thread.stack_limit = UINTPTR_MAX;
     for (auto* each = std::exchange(leaf_, nullptr); each;) {
         auto* above = each->parent;
         each->handle().destroy();
@@ -87,6 +90,7 @@ inline void branch::destroy(ending how) noexcept {
     thread.current = outer.current;
     thread.loop = outer.loop;
     thread.destroyed = outer.destroyed;
+    thread.stack_limit = outer.stack_limit;
 }
 
 inline branch* branch::newest_child() const noexcept {

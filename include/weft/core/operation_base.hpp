@@ -15,6 +15,9 @@ public:
     virtual bool withdraw() noexcept = 0;
     /// The branches that it waits for, if it waits for branches.
     virtual branch_owner* children() noexcept { return nullptr; }
+    /// The branch whose doing it waits for, if it is known and none of `children`: who holds the
+    /// lock, the child that is joined. For the dump.
+    virtual branch* waits_for() const noexcept { return nullptr; }
     /// What it is, for the dump: "sleep", "mutex.lock".
     virtual const char* describe() const noexcept { return "operation"; }
 

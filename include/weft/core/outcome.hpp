@@ -159,8 +159,9 @@ private:
         if (other.state_ == state::value)
             ::new (static_cast<void*>(std::addressof(value_))) stored(std::move(other.value_));
         else if (other.state_ == state::error)
+            // Not by a move, which with libc++ is a copy: an error has one receiver.
             ::new (static_cast<void*>(std::addressof(error_)))
-                std::exception_ptr(std::move(other.error_));
+                std::exception_ptr(std::exchange(other.error_, nullptr));
         state_ = other.state_;
     }
 

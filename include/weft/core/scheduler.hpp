@@ -64,8 +64,12 @@ public:
 
     /// Puts `item` at the end of the queue.
     void enqueue(runnable& item) noexcept {
-        assert(thread_ == &this_execution && "a loop was used from a thread that is not its own");
         item.leave_queue();
+        append(item);
+    }
+    /// As `enqueue`. Precondition: it is not queued.
+    void append(runnable& item) noexcept {
+        assert(thread_ == &this_execution && "a loop was used from a thread that is not its own");
         ready_.push_back(item);
     }
 

@@ -85,8 +85,7 @@ struct async_generator<T>::promise_type : generator_frame<T>, frame_pool::alloca
     auto final_suspend() const noexcept { return finish_branch{}; }
     void return_void() const noexcept {}
     void unhandled_exception() noexcept {
-        if (this->in && this->in->is_destroying())
-            terminate_with("a destructor threw while a cancel destroyed its coroutine");
+        if (this->in->is_destroying()) branch::terminate_resumed();
         this->error = std::current_exception();
     }
 
@@ -114,8 +113,6 @@ private:
         std::coroutine_handle<>
         await_suspend(std::coroutine_handle<promise_type> ended) const noexcept {
             frame& self = ended.promise();
-            if (self.in->is_destroying())
-                terminate_with("a destructor threw while a cancel destroyed its coroutine");
             return self.in->finish(self);
         }
     };

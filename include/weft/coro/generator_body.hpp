@@ -80,6 +80,7 @@ private:
     private:
         std::coroutine_handle<> start() noexcept override {
             outermost_->in = this;
+            outermost_->parent = nullptr;
             set_leaf(*outermost_);
             return transfer(*outermost_);
         }
@@ -87,7 +88,7 @@ private:
             set_done();
             auto& body = static_cast<generator_body&>(owner());
             if (how == ending::finished) {
-                body.error_ = std::move(outermost_->error);
+                body.error_ = std::exchange(outermost_->error, nullptr);
                 outermost_->handle().destroy();
             }
             report(how);

@@ -88,6 +88,7 @@ public:
     }
     void child_done() noexcept override { this->complete(); }
     const char* describe() const noexcept override { return "join"; }
+    branch* waits_for() const noexcept override { return child_; }
     decltype(auto) await_resume() {
         if (own_) raise<deadlock_error>("a task waits for its own end");
         return As::result(*child_);

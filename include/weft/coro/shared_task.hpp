@@ -96,6 +96,7 @@ public:
         if (--uses_ == 0) delete this;
     }
     bool done() const noexcept { return child_.is_done(); }
+    branch& body() noexcept { return child_; }
     bool runs(const branch& one) const noexcept { return one.is_within(child_); }
 
     void wait(joiner& one) noexcept { joiners_.push_back(one); }
@@ -148,6 +149,7 @@ public:
     }
     void body_ended() noexcept override { this->complete(); }
     const char* describe() const noexcept override { return "shared_task"; }
+    branch* waits_for() const noexcept override { return &shared_.body(); }
 
     Result await_resume() {
         if (own_) raise<deadlock_error>("a shared_task waits for its own end");

@@ -123,8 +123,7 @@ struct task<T>::promise_type : task_returns<T>, frame_pool::allocated {
     }
 
     void unhandled_exception() noexcept {
-        if (this->in && this->in->is_destroying())
-            terminate_with("a destructor threw while a cancel destroyed its coroutine");
+        if (this->in->is_destroying()) branch::terminate_resumed();
         this->result.set_error(std::current_exception());
     }
 
@@ -134,8 +133,6 @@ private:
         std::coroutine_handle<>
         await_suspend(std::coroutine_handle<Promise> ended) const noexcept {
             frame& self = ended.promise();
-            if (self.in->is_destroying()) [[unlikely]]
-                terminate_with("a destructor threw while a cancel destroyed its coroutine");
             return self.parent ? self.in->transfer(*self.parent) : self.in->finish(self);
         }
     };
@@ -182,6 +179,7 @@ public:
     std::coroutine_handle<> start(branch& on) noexcept {
         frame& outermost = child_.promise();
         outermost.in = &on;
+        outermost.parent = nullptr;
         on.set_leaf(outermost);
         return on.transfer(outermost);
     }

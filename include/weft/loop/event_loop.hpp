@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -49,7 +50,7 @@ public:
 
     /// Destroys what still runs, newest first: no `finally` runs. Posted callbacks are destroyed.
     /// Precondition: it is not running.
-    ~event_loop();
+    virtual ~event_loop();
 
     /// Runs until `main` has ended, then cancels and joins everything that was spawned in this
     /// loop, and returns what `main` returned.
@@ -83,8 +84,7 @@ public:
     time_point now() const noexcept { return time_point(duration(reactor_->now())); }
     /// Moves a manual or simulated clock; what is due runs in the next turn.
     void advance(duration by) noexcept {
-        assert(manual_ && "only a manual clock can be advanced");
-        manual_->advance(by.count());
+        reactor_->advance(by.count());
     }
 
     /// Calls `f()` in the next turn. Errors  What it throws is unhandled.
@@ -131,6 +131,17 @@ public:
     }
     weft::reactor& system() noexcept { return *reactor_; }
     const branch_owner& root() const noexcept { return root_; }
+    /// The branch that `run` runs, or null.
+    const branch* main() const noexcept { return main_; }
+
+protected:
+    /// Runs what is queued when a turn begins, and returns how many that were. A simulation has its
+    /// own order.
+    virtual std::size_t run_turn() noexcept { return run_ready(); }
+    /// The text of the `deadlock_error`, while who waits for what can still be seen.
+    virtual std::string deadlock_report() const {
+        return "run: nothing can ever become ready, and main has not ended";
+    }
 
 private:
     struct root_group : task_group {
@@ -152,6 +163,7 @@ private:
         ~running_scope() {
             this_execution = outer_;
             loop_.running_ = false;
+            loop_.main_ = nullptr;
         }
 
     private:
@@ -176,13 +188,13 @@ private:
     static constexpr std::int64_t longest_without_poll = 50'000; // ns, within one turn
 
     std::unique_ptr<reactor> reactor_;
-    manual_reactor* manual_ = nullptr;
     mutable timer_queue timers_; // finding the next deadline sorts
     std::shared_ptr<inbox> inbox_;
     std::unique_ptr<unhandled_hook> hook_;
     std::int64_t last_poll_ = 0;
     std::atomic<bool> stop_{false};
     bool running_ = false;
+    const branch* main_ = nullptr;
     root_group root_{*this};
 };
 
@@ -229,11 +241,8 @@ inline event_loop::event_loop(time source) {
     if (source == time::system) {
         reactor_ = std::make_unique<default_reactor>();
     } else {
-        auto own = std::make_unique<manual_reactor>(source == time::manual
-                                                        ? manual_reactor::clock::advances
-                                                        : manual_reactor::clock::jumps);
-        manual_ = own.get();
-        reactor_ = std::move(own);
+        reactor_ = std::make_unique<manual_reactor>(
+            source == time::manual ? manual_reactor::clock::advances : manual_reactor::clock::jumps);
     }
     inbox_ = std::make_shared<inbox>(*reactor_);
 }
@@ -298,7 +307,7 @@ inline bool event_loop::take_turn(bool block, std::size_t& ran) {
     if (block && !has_ready())
         deadline = timers_.next_deadline().value_or(reactor::never);
     const bool possible = collect(deadline);
-    ran = run_ready();
+    ran = run_turn();
     return possible || ran != 0;
 }
 
@@ -321,6 +330,7 @@ inline bool event_loop::run_one() {
 
 inline void event_loop::run_until_done(const bool& done, branch& main) {
     const running_scope scope(*this);
+    main_ = &main;
     std::size_t ran = 0;
     bool possible = true;
     const auto stopped = [this] { return stop_.load(std::memory_order_relaxed); };
@@ -328,15 +338,18 @@ inline void event_loop::run_until_done(const bool& done, branch& main) {
         possible = take_turn(!stopped(), ran);
     while (!done && possible && !stopped());
 
+    std::string deadlock;
+    if (!possible) deadlock = deadlock_report();
     if (!done) main.cancel(std::source_location::current());
     while (!done && take_turn(true, ran)) {} // however often it is stopped
+    if (!done && possible) deadlock = deadlock_report();
     root_.cancel();
     while (!root_.empty() && take_turn(true, ran)) {}
     root_.drop_children(); // those that wait for what can never happen
     root_.reopen();
     stop_.store(false, std::memory_order_relaxed);
     if (!possible || !done)
-        raise<deadlock_error>("run: nothing can ever become ready, and main has not ended");
+        raise<deadlock_error>(deadlock);
 }
 
 template <class F>

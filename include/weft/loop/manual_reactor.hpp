@@ -25,7 +25,7 @@ public:
 
     /// Moves the clock by `nanoseconds`, but not beyond the end of time.
     /// Precondition: not negative.
-    void advance(std::int64_t nanoseconds) noexcept {
+    void advance(std::int64_t nanoseconds) noexcept override {
         assert(nanoseconds >= 0);
         now_ = nanoseconds > never - now_ ? never : now_ + nanoseconds;
     }

@@ -53,6 +53,10 @@ public:
         return true;
     }
 
+    /// As `post_threadsafe`, of somebody who has a place for it: this allocates nothing.
+    /// Lifetime  `item` must live until it has run or was discarded.
+    bool enqueue_threadsafe(runnable& item) const noexcept { return door_->push(item); }
+
 private:
     std::shared_ptr<inbox> door_;
 };

@@ -13,6 +13,7 @@
 #include <weft/core/intrusive_list.hpp>
 #include <weft/core/raise.hpp>
 #include <weft/loop/readiness.hpp>
+#include <weft/loop/system_calls.hpp>
 
 namespace weft {
 
@@ -94,9 +95,18 @@ public:
     virtual void wake() noexcept = 0;
 
     virtual std::int64_t now() const noexcept;
+    /// Moves a clock that is not the system's.
+    virtual void advance(std::int64_t) noexcept {
+        assert(false && "only a manual clock can be advanced");
+    }
 
     /// Returns a descriptor that is readable while `wait` would not block, or -1: it has none.
     virtual int native_handle() const noexcept { return -1; }
+
+    /// The system whose descriptors these are.
+    system_calls& calls() const noexcept { return *calls_; }
+    /// Lets what is made from now on use another system.
+    void set_calls(system_calls& calls) noexcept { calls_ = &calls; }
 
     /// Nobody waits for a descriptor and none is registered: `wait` serves only `wake`.
     bool idle() const noexcept { return registered_ == 0; }
@@ -155,6 +165,7 @@ private:
     std::size_t registered_ = 0;
     std::size_t outside_work_ = 0;
     std::uint32_t generations_ = 0;
+    system_calls* calls_ = &system_calls::of_this_system();
     static constexpr auto last_generation = std::numeric_limits<std::uint32_t>::max();
 };
 

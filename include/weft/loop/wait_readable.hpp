@@ -70,7 +70,8 @@ inline auto wait_writable(int fd) noexcept {
 
 inline bool wait_for_descriptor::start(branch& waiter) noexcept {
     if (source_) fd_ = source_->fd();
-    const auto now = ready_now(fd_, direction_);
+    auto& system = static_cast<event_loop&>(waiter.loop()).system();
+    const auto now = system.calls().ready_now(fd_, direction_);
     closed_ = any(now & readiness::closed);
     if (any(now)) return true;
     if (source_) {
@@ -82,8 +83,7 @@ inline bool wait_for_descriptor::start(branch& waiter) noexcept {
     bool waits = false;
     guarded(
         [&] {
-            auto& loop = static_cast<event_loop&>(waiter.loop());
-            waits = loop.system().wait_once(fd_, direction_, *this);
+            waits = system.wait_once(fd_, direction_, *this);
         },
         [&](std::exception_ptr error) { error_ = std::move(error); });
     return !waits;

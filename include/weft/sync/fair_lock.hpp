@@ -55,14 +55,14 @@ public:
     }
 
 private:
-    void serve() noexcept {
-        if (waiters_.front().shares) return serve_sharers();
+    [[gnu::noinline]] void serve() noexcept {
+        if (waiters_.front().shares()) return serve_sharers();
         holders_ = alone;
         owner_ = waiters_.front().waiter();
         waiters_.serve_one();
     }
     void serve_sharers() noexcept {
-        for (; !waiters_.empty() && waiters_.front().shares; ++holders_) waiters_.serve_one();
+        for (; !waiters_.empty() && waiters_.front().shares(); ++holders_) waiters_.serve_one();
     }
 
     static constexpr std::size_t alone = SIZE_MAX;

@@ -68,6 +68,7 @@ struct locking {
         if (!holds_it_already) lock->unlock();
     }
     void left() noexcept { lock->waiter_left(); }
+    branch* holder() const noexcept { return lock->owner(); }
     static constexpr const char* name = "mutex.lock";
 };
 

@@ -52,7 +52,7 @@ struct sharing {
         holds_it_alone = lock->owner() == this_execution.current;
         return holds_it_alone;
     }
-    void waits(wait_queue::entry& self) noexcept { self.shares = true; }
+    void waits(wait_queue::entry& self) noexcept { self.set_shares(); }
     shared_guard result() {
         if (holds_it_alone)
             raise<deadlock_error>("shared_mutex.lock_shared: the caller holds it alone");
@@ -62,6 +62,7 @@ struct sharing {
         if (!holds_it_alone) lock->unshare();
     }
     void left() noexcept { lock->waiter_left(); }
+    branch* holder() const noexcept { return lock->owner(); }
     static constexpr const char* name = "shared_mutex.lock_shared";
 };
 

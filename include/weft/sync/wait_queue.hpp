@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cassert>
+#include <cstddef>
 #include <utility>
 
 #include <weft/core/branch.hpp>
@@ -31,6 +32,7 @@ class queued;
 ///                                     // resumed: to whom does that go?
 ///         void left() noexcept;       // cancelled or destroyed while it waited
 ///         void proceed(wait_queue::entry&) noexcept;  // woken: instead of being complete
+///         branch* holder() const noexcept;            // who has what it waits for, for the dump
 ///     };
 ///     auto acquire() { return wait_queue::wait<request>(this); }  // the rest: its arguments
 ///
@@ -98,32 +100,48 @@ public:
     /// The branch goes on when its turn comes.
     void complete() noexcept { waiter()->ready(); }
 
-    /// Tells requests of one queue apart, if its object needs that.
-    bool shares = false;
+    /// Tells two kinds of waiters of one queue apart, if its object needs that.
+    void set_shares() noexcept { flags_ |= shares_flag; }
+    bool shares() const noexcept { return flags_ & shares_flag; }
 
 protected:
-    explicit entry(bool proceeds) noexcept : proceeds_(proceeds) {}
+    explicit entry(bool proceeds) noexcept : flags_(proceeds ? std::size_t{proceeds_flag} : 0) {}
     ~entry() = default;
 
-    bool served_ = false; // it was handed something
+    /// It was handed something.
+    bool served() const noexcept { return flags_ & served_flag; }
+    void receive() noexcept {
+        if (!is_linked())
+            terminate_with("a synchronisation object was destroyed too early: somebody was about "
+                           "to receive something from it");
+        unlink();
+    }
 
 private:
     friend wait_queue;
+    enum : std::size_t {
+        shares_flag = 1,
+        served_flag = 2,
+        proceeds_flag = 4, // when woken; else it is complete then
+    };
+
     virtual void proceed() noexcept = 0;
     void go_on() noexcept {
-        if (proceeds_) [[unlikely]]
+        if (flags_ & proceeds_flag) [[unlikely]]
             proceed();
         else
             complete();
     }
 
-    bool proceeds_; // or is complete when it is woken
+    // A word, because it is cleared together with the links: of stores that overlap, as compilers
+    // make them for odd sizes, nothing can be read back until they are through.
+    std::size_t flags_;
 };
 
 // Implementation ------------------------------------------------------------
 
 inline void wait_queue::push(entry& last) noexcept {
-    last.served_ = false;
+    last.flags_ &= ~std::size_t{entry::served_flag};
     entries_.push_back(last);
     if (!oldest_) oldest_ = &last;
 }
@@ -134,7 +152,7 @@ inline void wait_queue::remove(entry& waiter) noexcept {
 }
 
 inline void wait_queue::keep(entry& served) noexcept {
-    served.served_ = true;
+    served.flags_ |= entry::served_flag;
     entries_.push_front(served);
 }
 
@@ -147,7 +165,7 @@ inline void wait_queue::wake_one() noexcept {
 inline void wait_queue::serve_one() noexcept {
     auto& served = *oldest_;
     oldest_ = entries_.after(served);
-    served.served_ = true;
+    served.flags_ |= entry::served_flag;
     served.go_on();
 }
 
@@ -162,15 +180,13 @@ public:
     template <class... Args>
     explicit queued(Args&&... args)
         : waiting(proceeds), request_(std::forward<Args>(args)...) {}
-    ~queued() { abandon(); }
+    ~queued() {
+        if (this->is_linked()) [[unlikely]]
+            abandon();
+    }
 
     decltype(auto) await_resume() {
-        if (this->served_) {
-            if (!this->is_linked())
-                terminate_with("a synchronisation object was destroyed too early: somebody was "
-                               "about to receive something from it");
-            this->unlink();
-        }
+        if (this->served()) this->receive();
         return request_.result();
     }
 
@@ -190,7 +206,7 @@ public:
         return false;
     }
     bool withdraw() noexcept override {
-        abandon();
+        if (this->is_linked()) abandon();
         return true;
     }
     /// Complete without having waited, but its branch resumes only when its turn comes.
@@ -198,6 +214,12 @@ public:
         if constexpr (requires { request_.give_back(); }) request_.queue().keep(*this);
     }
     const char* describe() const noexcept override { return Request::name; }
+    branch* waits_for() const noexcept override {
+        if constexpr (requires { request_.holder(); })
+            return request_.holder();
+        else
+            return nullptr;
+    }
 
     Request& request() noexcept { return request_; }
 
@@ -206,11 +228,9 @@ private:
         if constexpr (proceeds) request_.proceed(*this);
     }
 
-    // An object that is gone has unlinked it: then there is nobody to tell.
-    void abandon() noexcept {
-        if (!this->is_linked()) [[likely]]
-            return;
-        if (this->served_) {
+    // Not called if the object is gone, which has unlinked it: there would be nobody to tell.
+    [[gnu::noinline]] void abandon() noexcept {
+        if (this->served()) {
             this->unlink();
             if constexpr (requires { request_.give_back(); }) request_.give_back();
         } else {
