@@ -9,7 +9,7 @@ set(folders core sync coro loop time compose threads net os testing debug)
 set(apart testing debug)
 set(max_lines 400)
 # The operating system is here; raise.hpp knows -fno-exceptions, frame_pool.hpp the address sanitizer.
-set(may_use_if "^(net/|os/|loop/[a-z_]*(epoll|poll|reactor)[a-z_]*\\.hpp|core/(raise|frame_pool)\\.hpp)")
+set(may_use_if "^(net/|os/|loop/([a-z_]*(epoll|poll|reactor)[a-z_]*|system_calls)\\.hpp|core/(raise|frame_pool)\\.hpp)")
 # Costly to compile, and never worth it; <ranges> only where a type is a range.
 set(never "^(iostream|functional|regex|stop_token)$")
 set(light "^(core|coro)/")

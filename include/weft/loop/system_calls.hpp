@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include <fcntl.h>
+#include <netdb.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -55,6 +56,15 @@ public:
     virtual int getsockopt(int fd, int level, int name, void* value, socklen_t* size) noexcept;
     virtual int setsockopt(int fd, int level, int name, const void* value,
                            socklen_t size) noexcept;
+
+    /// Looks up the addresses of a host: this one does block, so call it on another thread, unless
+    /// `look_up_blocks` says that it need not be.
+    virtual int getaddrinfo(const char* host, const char* service, const addrinfo* hints,
+                            addrinfo** found) noexcept {
+        return ::getaddrinfo(host, service, hints, found);
+    }
+    virtual void freeaddrinfo(addrinfo* found) noexcept { ::freeaddrinfo(found); }
+    virtual bool look_up_blocks() const noexcept { return true; }
 
     /// What of `interest` holds for `fd` right now: see `weft::ready_now`.
     virtual readiness ready_now(int fd, readiness interest) noexcept {
