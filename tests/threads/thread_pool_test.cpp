@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+#include <weft/threads/thread_pool.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <optional>
+#include <semaphore>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <weft/compose/when_all.hpp>
+#include <weft/compose/with_timeout.hpp>
+#include <weft/core/error.hpp>
+#include <weft/loop/run.hpp>
+
+#include "support/branches.hpp"
+#include "support/catch.hpp"
+#include "support/run.hpp"
+
+using namespace std::chrono_literals;
+using weft::task;
+using weft::thread_pool;
+
+TEST_CASE("a pool runs so many calls at a time, and all of them", "[threads][thread_pool]") {
+    thread_pool pool(3);
+    CHECK(pool.size() == 3);
+    std::atomic<int> running{0}, most{0}, calls{0};
+    run([&]() -> task<> {
+        const auto call = [&] {
+            const int now = ++running;
+            int before = most;
+            while (before < now && !most.compare_exchange_weak(before, now)) {}
+            std::this_thread::yield();
+            ++calls;
+            --running;
+        };
+        using call_on_pool = decltype(pool.run(call));
+        std::vector<call_on_pool> all;
+        for (int i = 0; i != 100; ++i) all.push_back(pool.run(call));
+        co_await weft::when_all(std::move(all));
+    });
+
+    CHECK(calls == 100);
+    CHECK(most <= 3);
+}
+
+TEST_CASE("calls that wait for each other run at the same time", "[threads][thread_pool]") {
+    thread_pool pool(2);
+    std::binary_semaphore first{0}, second{0};
+    run([&]() -> task<> {
+        const auto one = [&] {
+            first.release();
+            second.acquire();
+        };
+        const auto other = [&] {
+            first.acquire();
+            second.release();
+        };
+        co_await weft::when_all(pool.run(one), pool.run(other));
+    });
+}
+
+TEST_CASE("calls begin in the order in which they were awaited", "[threads][thread_pool]") {
+    thread_pool pool(1);
+    std::string order;
+    run([&]() -> task<> {
+        const auto call = [&](char name) { order += name; };
+        co_await weft::when_all(pool.run(call, 'a'), pool.run(call, 'b'), pool.run(call, 'c'));
+    });
+    CHECK(order == "abc");
+}
+
+TEST_CASE("a pool that goes finishes what has begun, and fails the rest",
+          "[threads][thread_pool]") {
+    branches b;
+    std::optional<thread_pool> pool(1);
+    std::binary_semaphore begun{0};
+    std::atomic<bool> go{false};
+    bool called = false;
+    const auto first = b.spawn([&]() -> task<> {
+        co_await pool->run([&] {
+            begun.release();
+            while (!go) std::this_thread::yield();
+        });
+    });
+    const auto second = b.spawn([&]() -> task<> {
+        co_await pool->run([&] { called = true; });
+    });
+    b.run();
+    begun.acquire();
+    std::thread lets_go([&] { go = true; });
+    pool.reset();
+    lets_go.join();
+    b.run();
+
+    CHECK(b.has_ended(first));
+    CHECK_FALSE(b.has_thrown(first));
+    CHECK_FALSE(called);
+    REQUIRE(b.has_thrown(second));
+    try {
+        b.rethrow(second);
+    } catch (const weft::error& error) {
+        CHECK(error.code() == weft::errc::closed);
+    }
+}
+
+TEST_CASE("threads of a pool leave signals to others", "[threads][thread_pool]") {
+    thread_pool pool(1);
+    run([&]() -> task<> {
+        const auto mask = co_await pool.run([] {
+            ::sigset_t now;
+            ::pthread_sigmask(SIG_SETMASK, nullptr, &now);
+            return now;
+        });
+        CHECK(::sigismember(&mask, SIGINT) == 1);
+        CHECK(::sigismember(&mask, SIGTERM) == 1);
+        CHECK(::sigismember(&mask, SIGSEGV) == 0);
+    });
+    ::sigset_t here;
+    ::pthread_sigmask(SIG_SETMASK, nullptr, &here);
+    CHECK(::sigismember(&here, SIGTERM) == 0);
+}
+
+TEST_CASE("the child of a fork may destroy a pool, not use it", "[threads][thread_pool]") {
+    std::optional<thread_pool> pool(2);
+    run([&]() -> task<> { co_await pool->run([] {}); });
+    const auto child = ::fork();
+    if (child == 0) {
+        int code = 1;
+        try {
+            weft::run([&]() -> task<> { co_await pool->run([] {}); });
+        } catch (const weft::error&) {
+            code = 0;
+        }
+        pool.reset();
+        ::_exit(code);
+    }
+    int status = -1;
+    ::waitpid(child, &status, 0);
+    CHECK(status == 0);
+}
+
+TEST_CASE("the pool of the process has a few more threads than cores", "[threads][thread_pool]") {
+    const auto size = weft::default_thread_pool().size();
+    CHECK(size >= 4);
+    CHECK(size <= 32);
+}
