@@ -5,8 +5,9 @@ get_filename_component(ROOT ${ROOT} ABSOLUTE)
 
 # A header includes its own folder and folders to the left only.
 set(folders core sync coro loop time compose threads net os testing debug)
-# Tools that the umbrella leaves to those who name them.
+# Tools that the umbrella leaves to those who name them, and what needs a library.
 set(apart testing debug)
+set(needs_library "^net/tls_")
 set(max_lines 400)
 # The operating system is here; raise.hpp knows -fno-exceptions, frame_pool.hpp the address sanitizer.
 set(may_use_if "^(net/|os/|loop/([a-z_]*(epoll|poll|reactor)[a-z_]*|system_calls)\\.hpp|core/(raise|frame_pool)\\.hpp)")
@@ -115,7 +116,8 @@ while(queue)
 endwhile()
 list(JOIN apart "|" apart_folders)
 foreach(header IN LISTS headers)
-    if(NOT header MATCHES "^(weft\\.hpp$|(${apart_folders})/)" AND NOT header IN_LIST reached)
+    if(NOT header MATCHES "^(weft\\.hpp$|(${apart_folders})/)|${needs_library}"
+       AND NOT header IN_LIST reached)
         fail(weft.hpp "does not lead to <weft/${header}>")
     endif()
 endforeach()

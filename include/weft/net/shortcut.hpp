@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>
+#include <coroutine>
+#include <exception>
+#include <memory>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+#include <weft/core/awaitable.hpp>
+#include <weft/core/branch.hpp>
+#include <weft/core/operation_base.hpp>
+#include <weft/core/prepared.hpp>
+#include <weft/core/raise.hpp>
+#include <weft/coro/task.hpp>
+
+namespace weft {
+
+/// The awaiter of what can often be done at once, and is a task otherwise: what need not wait needs
+/// no frame. `Attempt` is a struct of
+///
+///     bool attempt(branch&);  // true: done; what was not done is left to `rest`
+///     T result();             // of what was done at once
+///     task<T> rest();
+///
+/// and `prepared<shortcut<Attempt>, Attempt>` is what a function returns.
+/// Errors  What `attempt` throws is thrown to who awaits.
+template <class Attempt>
+class [[nodiscard]] shortcut {
+    using result = decltype(std::declval<Attempt&>().result());
+
+public:
+    explicit shortcut(Attempt attempt) noexcept : attempt_(std::move(attempt)), none_() {}
+    shortcut(shortcut&&) = delete;
+    ~shortcut() {
+        if (began_) rest_.~task_awaiter<result>();
+    }
+
+    bool await_ready() noexcept {
+        auto& thread = this_execution;
+        auto& self = *thread.current;
+        // As any operation, it has no effect in a branch that is cancelled, and starves nobody.
+        if (thread.budget <= 1 || self.cancel_requested() || self.is_destroying()) return false;
+        if (!is_done_now(self)) return false;
+        --thread.budget;
+        return true;
+    }
+    template <class Promise>
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> waiter) {
+        begin_rest();
+        return rest_.await_suspend(waiter);
+    }
+    result await_resume() {
+        if (began_) return rest_.await_resume();
+        if (error_) std::rethrow_exception(error_);
+        return attempt_.result();
+    }
+
+    /// In a branch of its own. Null: it is done.
+    std::coroutine_handle<> start(branch& on) noexcept {
+        if (is_done_now(on)) return nullptr;
+        guarded([&] { begin_rest(); },
+                [&](std::exception_ptr error) { error_ = std::move(error); });
+        return began_ ? rest_.start(on) : nullptr;
+    }
+
+private:
+    bool is_done_now(branch& on) noexcept {
+        bool done = true;
+        guarded([&] { done = attempt_.attempt(on); },
+                [&](std::exception_ptr error) { error_ = std::move(error); });
+        return done;
+    }
+    void begin_rest() {
+        ::new (static_cast<void*>(std::addressof(rest_)))
+            task_awaiter<result>(attempt_.rest().operator co_await());
+        began_ = true;
+    }
+
+    Attempt attempt_;
+    std::exception_ptr error_;
+    bool began_ = false;
+    struct nothing {};
+    union {
+        nothing none_;
+        task_awaiter<result> rest_;
+    };
+};
+
+/// What is awaited by an operation of weft's, without a coroutine.
+template <class A>
+concept awaits_operation =
+    std::derived_from<decltype(get_awaiter(std::declval<A>())), operation_base>;
+
+/// Begins an operation: if it is complete at once, calls `use` with its result; else it is taken
+/// back, without effect. Returns whether it was complete.
+template <awaits_operation A, class Use>
+bool use_if_complete(A awaitable, branch& on, Use use) {
+    auto operation = get_awaiter(std::move(awaitable));
+    if (!operation.start(on)) return false;
+    use(operation.await_resume());
+    return true;
+}
+
+} // namespace weft
