@@ -16,6 +16,7 @@
 // The loop and time
 #include <weft/loop/event_loop.hpp>    // what runs it all
 #include <weft/loop/run.hpp>           // weft::run(main())
+#include <weft/loop/task_report.hpp>   // who waits for what
 #include <weft/loop/wait_readable.hpp> // descriptors of other libraries
 #include <weft/loop/watched_fd.hpp>    // the same, for long
 #include <weft/time/sleep.hpp>
@@ -36,6 +37,35 @@
 #include <weft/compose/when_any.hpp>
 #include <weft/compose/with_task_group.hpp>
 #include <weft/compose/with_timeout.hpp>
+
+// Threads
+#include <weft/threads/run_on.hpp>      // a task on the loop of another thread
+#include <weft/threads/thread_pool.hpp>
+#include <weft/threads/to_thread.hpp>   // what blocks or computes for long
+
+// Sockets
+#include <weft/net/buffered_reader.hpp> // lines and records
+#include <weft/net/buffered_writer.hpp>
+#include <weft/net/connect.hpp>
+#include <weft/net/duplex.hpp>          // a connection in memory
+#include <weft/net/endpoint.hpp>
+#include <weft/net/resolve.hpp>
+#include <weft/net/send_file.hpp>
+#include <weft/net/serve.hpp>
+#include <weft/net/tcp_listener.hpp>
+#include <weft/net/tcp_stream.hpp>
+#include <weft/net/udp_socket.hpp>
+#include <weft/net/unix_listener.hpp>
+#include <weft/net/unix_stream.hpp>
+#include <weft/net/write_all.hpp>
+
+// Processes and signals
+#include <weft/os/pipe.hpp>
+#include <weft/os/run_interruptible.hpp> // Ctrl-C cancels main
+#include <weft/os/run_process.hpp>
+#include <weft/os/signal_set.hpp>
+#include <weft/os/spawn_process.hpp>
+#include <weft/os/standard_streams.hpp>
 
 // Synchronisation
 #include <weft/sync/barrier.hpp>

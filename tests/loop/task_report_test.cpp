@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+#include <weft/loop/task_report.hpp>
+
+#include <chrono>
+#include <string>
+
+#include <weft/compose/when_all.hpp>
+#include <weft/coro/shared_task.hpp>
+#include <weft/coro/task.hpp>
+#include <weft/coro/task_group.hpp>
+#include <weft/sync/event.hpp>
+#include <weft/sync/mutex.hpp>
+#include <weft/time/sleep.hpp>
+#include <weft/time/yield.hpp>
+
+#include "support/catch.hpp"
+#include "support/run.hpp"
+
+using namespace std::chrono_literals;
+using Catch::Matchers::ContainsSubstring;
+using weft::task;
+
+namespace {
+
+// "file:line" with every line number as #.
+std::string without_lines(std::string text) {
+    std::string result;
+    for (std::size_t i = 0; i != text.size(); ++i) {
+        result += text[i];
+        if (text[i] != ':' || i + 1 == text.size() || text[i + 1] < '0' || text[i + 1] > '9')
+            continue;
+        result += '#';
+        while (i + 1 != text.size() && text[i + 1] >= '0' && text[i + 1] <= '9') ++i;
+    }
+    return result;
+}
+
+} // namespace
+
+TEST_CASE("a report lists who waits for what, where, and because of whom", "[loop][task_report]") {
+    std::string text;
+    run([&]() -> task<> {
+        weft::mutex mutex;
+        weft::task_group group;
+        const auto inner = [&]() -> task<> { auto guard = co_await mutex.lock(); };
+        group.spawn([&]() -> task<> {
+            auto guard = co_await mutex.lock();
+            co_await weft::sleep_for(1s);
+        }).set_name("clerk");
+        group.spawn([&]() -> task<> { co_await inner(); });
+        co_await weft::yield();
+        group.spawn([]() -> task<> { co_return; });
+        text = weft::report_tasks(weft::this_loop());
+        co_await group.join();
+    });
+
+    CHECK(without_lines(text) ==
+          "main: runs\n"
+          "  \"clerk\": waits in sleep at task_report_test.cpp:#\n"
+          "  task 1: waits in mutex.lock at task_report_test.cpp:#, called from "
+          "task_report_test.cpp:#, because of \"clerk\"\n"
+          "  task 2: has not started\n");
+}
+
+TEST_CASE("a report shows the branches of forks below their parent", "[loop][task_report]") {
+    std::string text;
+    weft::event event;
+    run([&]() -> task<> {
+        auto body = []() -> task<> { co_await weft::sleep_for(2s); };
+        weft::shared_task<> shared(body());
+        const auto wait = [&]() -> task<> { co_await shared; };
+        weft::this_loop().spawn([&]() -> task<> {
+            co_await weft::sleep_for(1s);
+            text = weft::report_tasks(weft::this_loop());
+            event.set();
+        });
+        co_await weft::when_all(event.wait(), wait());
+    });
+
+    CHECK(without_lines(text) == "main: waits in when_all at task_report_test.cpp:#\n"
+                                 "  branch: waits in event.wait\n"
+                                 "  branch: waits in shared_task at task_report_test.cpp:#, "
+                                 "because of task 1\n"
+                                 "    task 1: waits in sleep at task_report_test.cpp:#\n"
+                                 "task 2: runs\n");
+}
+
+TEST_CASE("a report of a loop that does nothing is empty", "[loop][task_report]") {
+    test_loop loop;
+    CHECK(weft::report_tasks(loop).empty());
+}
+
+TEST_CASE("a report lists groups that it is told of", "[loop][task_report]") {
+    test_loop loop;
+    weft::task_group group(loop);
+    group.spawn([]() -> task<> { co_return; });
+
+    weft::task_report report(loop);
+    report.add(group, "alpha/");
+
+    CHECK(report.text() == "alpha/task 1: has not started\n");
+    loop.poll();
+}
