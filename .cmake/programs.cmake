@@ -9,9 +9,11 @@ set(WEFT_PACKAGES
     "fmt/       find_package fmt fmt::fmt"
     "simdjson.h find_package simdjson simdjson::simdjson"
     "csv.h      find_library csv"
+    "hiredis/   find_library hiredis"
     "benchmark/ find_package benchmark benchmark::benchmark_main"
     "asio.hpp   find_path asio.hpp"
     "boost/     find_path boost/version.hpp"
+    "openssl/   find_package OpenSSL OpenSSL::SSL"
     "uv.h       pkg-config libuv"
     "event2/    pkg-config libevent")
 

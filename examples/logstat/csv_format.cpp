@@ -31,7 +31,7 @@ public:
         problem_ = {};
         unfinished_ += line.size();
         const bool parsed = feed(line) && feed("\n");
-        if (parsed && unfinished_ <= line_splitter::limit) return problem_;
+        if (parsed && unfinished_ <= line_limit) return problem_;
         start_over();
         return parsed ? "a quoted field that is too long" : "a quote in the wrong place";
     }
@@ -122,8 +122,8 @@ private:
 
 } // namespace
 
-std::unique_ptr<parser> make_csv_parser(field_list fields, char delimiter) {
-    return std::make_unique<csv_row_parser>(std::move(fields), delimiter);
+std::shared_ptr<parser> make_csv_parser(field_list fields, char delimiter) {
+    return std::make_shared<csv_row_parser>(std::move(fields), delimiter);
 }
 
 } // namespace logstat

@@ -45,6 +45,10 @@ public:
         return {};
     }
 
+    std::shared_ptr<parser> another() const override {
+        return std::make_shared<log_parser>(*this);
+    }
+
 private:
     void add_answer_key(const log_record& record, batch& found) const {
         for (std::size_t i = 0; i < wanted_.size(); ++i) {
@@ -101,13 +105,14 @@ std::string_view detect(std::string_view name, std::string_view first_line,
 
 } // namespace
 
-std::unique_ptr<parser> make_log_parser(const field_list& fields) {
-    return std::make_unique<log_parser>(fields);
+std::shared_ptr<parser> make_log_parser(const field_list& fields) {
+    return std::make_shared<log_parser>(fields);
 }
 
-std::unique_ptr<parser> make_parser(std::string_view format, std::string_view name,
+std::shared_ptr<parser> make_parser(std::string_view format, std::string_view name,
                                     std::string_view first_line, std::string_view chunk,
                                     field_list fields) {
+    if (name.ends_with(".gz")) name.remove_suffix(3);
     if (format == "auto") format = detect(name, first_line, chunk);
     if (format == "csv") return make_csv_parser(std::move(fields), delimiter_of(first_line));
     if (format == "ndjson") return make_ndjson_parser(std::move(fields));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The parser stage: one class for each format turns lines into keys.
+// What turns lines into keys: one class for each format.
 #pragma once
 
 #include <memory>
@@ -22,6 +22,10 @@ public:
     /// is.
     virtual std::string_view parse(std::string_view line, batch& found) = 0;
 
+    /// Returns a parser for other lines of the same input, which may be at work on another thread;
+    /// null if a line can only be understood after those before it.
+    virtual std::shared_ptr<parser> another() const { return nullptr; }
+
     /// The input ended here. Returns what is wrong with that; empty if nothing is.
     virtual std::string_view finish() { return {}; }
 };
@@ -29,12 +33,12 @@ public:
 /// Log, CSV or NDJSON, as `format` says; "auto" decides by the name of the input, then by its
 /// `first_line`, then by the lines that follow it in `chunk`.
 /// Errors: std::invalid_argument when the format has no such field.
-std::unique_ptr<parser> make_parser(std::string_view format, std::string_view name,
+std::shared_ptr<parser> make_parser(std::string_view format, std::string_view name,
                                     std::string_view first_line, std::string_view chunk,
                                     field_list fields);
 
-std::unique_ptr<parser> make_log_parser(const field_list& fields);
-std::unique_ptr<parser> make_csv_parser(field_list fields, char delimiter);
-std::unique_ptr<parser> make_ndjson_parser(field_list fields);
+std::shared_ptr<parser> make_log_parser(const field_list& fields);
+std::shared_ptr<parser> make_csv_parser(field_list fields, char delimiter);
+std::shared_ptr<parser> make_ndjson_parser(field_list fields);
 
 } // namespace logstat

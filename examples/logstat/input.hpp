@@ -17,6 +17,8 @@
 
 #include <weft/weft.hpp>
 
+#include "progress.hpp"
+
 namespace logstat {
 
 [[noreturn]] inline void throw_errno(const std::string& what) {
@@ -26,9 +28,11 @@ namespace logstat {
 /// Where the lines come from. "-" is standard input.
 class input {
 public:
+    /// Keeps `progress` up to date.
     /// Errors: std::system_error when it cannot be opened.
-    input(std::string name, bool follow) : name_(std::move(name)), follow_(follow) {
-        if (name_ == "-")
+    input(std::string path, bool follow, read_state& progress)
+        : path_(std::move(path)), follow_(follow), progress_(progress) {
+        if (path_ == "-")
             fd_ = STDIN_FILENO;
         else
             open_file();
@@ -49,10 +53,11 @@ public:
 
             const ssize_t size = ::read(fd_, buffer.data(), buffer.size());
             if (size > 0) {
+                progress_.bytes += static_cast<std::uint64_t>(size);
                 last_byte_ = buffer[static_cast<std::size_t>(size) - 1];
                 co_return static_cast<std::size_t>(size);
             }
-            if (size < 0 && errno != EINTR && errno != EAGAIN) throw_errno("cannot read " + name_);
+            if (size < 0 && errno != EINTR && errno != EAGAIN) throw_errno("cannot read " + name());
             if (size < 0) continue;
             if (!follow_ || !regular_) co_return std::size_t{0};
 
@@ -65,16 +70,19 @@ public:
         }
     }
 
-    /// Bytes in the file when it was opened; 0 if that cannot be known.
-    std::uint64_t expected_size() const noexcept { return size_; }
+    /// From now on it has an end.
+    void stop_following() noexcept { follow_ = false; }
+
+    /// For people.
+    std::string name() const { return path_ == "-" ? "standard input" : path_; }
 
 private:
     using file_status = struct stat;
 
     void open_file() {
         // Without O_NONBLOCK, opening a FIFO nobody writes to would stop the whole loop.
-        fd_ = ::open(name_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-        if (fd_ < 0) throw_errno("cannot open " + name_);
+        fd_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        if (fd_ < 0) throw_errno("cannot open " + path_);
     }
 
     void close_file() noexcept {
@@ -83,16 +91,19 @@ private:
 
     void inspect() {
         file_status status{};
-        if (::fstat(fd_, &status) != 0) throw_errno("cannot read " + name_);
+        if (::fstat(fd_, &status) != 0) throw_errno("cannot read " + name());
         // read(2) refuses a directory, with the right message.
         regular_ = S_ISREG(status.st_mode) || S_ISDIR(status.st_mode);
-        size_ = S_ISREG(status.st_mode) ? static_cast<std::uint64_t>(status.st_size) : 0;
+        if (S_ISREG(status.st_mode) && status.st_size != 0)
+            progress_.expected_bytes += static_cast<std::uint64_t>(status.st_size);
+        else
+            progress_.size_known = false;
     }
 
     /// A log that was rotated (another file has its name now) or cut is read from its beginning.
     bool was_replaced() {
         file_status open{}, named{};
-        if (::fstat(fd_, &open) != 0 || name_ == "-" || ::stat(name_.c_str(), &named) != 0)
+        if (::fstat(fd_, &open) != 0 || path_ == "-" || ::stat(path_.c_str(), &named) != 0)
             return false;
         if (open.st_dev != named.st_dev || open.st_ino != named.st_ino) {
             close_file();
@@ -102,12 +113,12 @@ private:
         return open.st_size < ::lseek(fd_, 0, SEEK_CUR) && ::lseek(fd_, 0, SEEK_SET) == 0;
     }
 
-    std::string name_;
+    std::string path_;
     bool follow_;
+    read_state& progress_;
     bool regular_ = false;
     char last_byte_ = '\n';
     int fd_ = -1;
-    std::uint64_t size_ = 0;
 };
 
 } // namespace logstat

@@ -31,6 +31,10 @@ public:
         return {};
     }
 
+    std::shared_ptr<parser> another() const override {
+        return std::make_shared<ndjson_parser>(fields_);
+    }
+
 private:
     void add_answer_key(simdjson::dom::object object, batch& found) const {
         for (std::size_t i = 0; i < fields_.size(); ++i) {
@@ -80,8 +84,8 @@ private:
 
 } // namespace
 
-std::unique_ptr<parser> make_ndjson_parser(field_list fields) {
-    return std::make_unique<ndjson_parser>(std::move(fields));
+std::shared_ptr<parser> make_ndjson_parser(field_list fields) {
+    return std::make_shared<ndjson_parser>(std::move(fields));
 }
 
 } // namespace logstat

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <iostream>
+#include <thread>
 
 #include <CLI/CLI.hpp>
 #include <unistd.h>
@@ -41,6 +42,11 @@ is, byte for byte, that of
 Malformed lines are left out (awk would count them) and reported on standard error.
 Blank lines are malformed in a log; in CSV and NDJSON they are skipped.
 
+An input whose name ends in .gz, or which begins as gzip's files do, is decompressed by a
+gzip beside this program; it is not followed.
+Lines are parsed on several threads at once; those of one CSV file are not, since a quoted
+field may go on over several of them. The answer is always the same.
+
 Ctrl-C prints what was counted so far.
 Exit code: 0; 1 an input could not be read to its end, or the output not be written;
 2 wrong usage; 130 interrupted (143 by SIGTERM).)";
@@ -61,6 +67,7 @@ std::vector<std::string> split_fields(const std::string& list) {
 
 std::variant<options, int> parse_command_line(int argc, char** argv) {
     options wanted;
+    wanted.jobs = std::max(1U, std::thread::hardware_concurrency());
     std::string by;
     double seconds = 0;
 
@@ -73,6 +80,13 @@ std::variant<options, int> parse_command_line(int argc, char** argv) {
     app.add_option("--format", wanted.format,
                    "Default: by the name of the file and its first lines")
         ->check(CLI::IsMember({"auto", "log", "csv", "ndjson"}));
+    app.add_option("--jobs", wanted.jobs, "Parse with N threads (default: one for each core)")
+        ->type_name("N")
+        ->check(CLI::Range(1, 1024));
+    app.add_flag("--malformed", wanted.malformed,
+                 "Tell on standard error each malformed line, as it is found");
+    app.add_flag("--ordered", wanted.ordered,
+                 "Tell them in the order of the input, one file after the other");
     app.add_flag("--follow", wanted.follow, "Wait for more at the end of a file, until Ctrl-C");
     app.add_option(
            "--every", seconds,

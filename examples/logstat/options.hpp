@@ -16,6 +16,9 @@ struct options {
     std::vector<std::string> by;    // empty: the report
     std::optional<std::size_t> top;
     std::string format = "auto";
+    std::size_t jobs = 1; // blocks of lines that are parsed at a time
+    bool malformed = false;
+    bool ordered = false;
     bool follow = false;
     bool progress = false;
     std::chrono::duration<double> every{0}; // 0: only at the end

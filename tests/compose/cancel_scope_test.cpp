@@ -2,10 +2,13 @@
 #include <weft/compose/cancel_scope.hpp>
 
 #include <chrono>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include <weft/compose/finally.hpp>
+#include <weft/compose/from_callback.hpp>
 #include <weft/compose/when_all.hpp>
 #include <weft/compose/with_timeout.hpp>
 #include <weft/coro/task_group.hpp>
@@ -111,4 +114,28 @@ TEST_CASE("a cancel_scope ends well wherever it is ended", "[compose][cancel_sco
         };
         co_await weft::when_all(scope.run(value_after(1ms, 1)), scope.run(value_after(3ms, 1)), stop());
     });
+}
+
+TEST_CASE("what a cancelled scope asks may destroy others that run in it",
+          "[compose][cancel_scope]") {
+    test_loop loop;
+    weft::cancel_scope scope;
+    bool ended = false;
+    std::optional<weft::completer<int>> done;
+    std::optional<weft::task_group> older(std::in_place, loop);
+    older->spawn([&]() -> weft::task<> { co_await scope.run(weft::sleep_forever()); });
+    loop.poll();
+    auto newer = loop.spawn([&]() -> weft::task<> {
+        co_await scope.run(weft::from_callback<int>([&](auto last) { done = last; },
+                                                    [&] { older.reset(); }));
+        ended = true;
+    });
+    loop.poll();
+
+    scope.cancel();
+    loop.poll();
+    loop.poll();
+
+    CHECK(ended);
+    CHECK_FALSE(older.has_value());
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <weft/compose/from_callback_threadsafe.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -49,18 +50,22 @@ private:
 
 TEST_CASE("another thread completes", "[compose][from_callback_threadsafe]") {
     const no_frame_leaks check;
-    threads others;
-    weft::run([&]() -> task<> {
-        const auto here = std::this_thread::get_id();
-        for (int i = 0; i != 100; ++i) {
-            auto begin = [&](auto done) {
-                others.start([done, i] { CHECK(done.set_value(std::to_string(i))); });
-            };
-            const std::string text = co_await from_callback_threadsafe<std::string>(begin);
-            CHECK(text == std::to_string(i));
-            CHECK(std::this_thread::get_id() == here);
-        }
-    });
+    std::atomic<int> accepted = 0; // a CHECK belongs to one thread
+    {
+        threads others;
+        weft::run([&]() -> task<> {
+            const auto here = std::this_thread::get_id();
+            for (int i = 0; i != 100; ++i) {
+                auto begin = [&](auto done) {
+                    others.start([&, done, i] { accepted += done.set_value(std::to_string(i)); });
+                };
+                const std::string text = co_await from_callback_threadsafe<std::string>(begin);
+                CHECK(text == std::to_string(i));
+                CHECK(std::this_thread::get_id() == here);
+            }
+        });
+    }
+    CHECK(accepted == 100);
 }
 
 TEST_CASE("it may complete at once, from the loop's own thread",

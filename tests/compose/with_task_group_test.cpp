@@ -503,3 +503,33 @@ TEST_CASE("with_task_group ends well wherever it is ended", "[compose][with_task
         });
     });
 }
+
+TEST_CASE("a group whose last child has ended takes no more", "[compose][with_task_group]") {
+    bool refused = false;
+    run([&]() -> task<> {
+        task_group* group = nullptr;
+        // A result that nobody takes: it is destroyed when the group has heard of the end.
+        struct spawns {
+            task_group** to;
+            bool* was_refused;
+            explicit spawns(task_group** g, bool* r) : to(g), was_refused(r) {}
+            spawns(spawns&& other) noexcept
+                : to(std::exchange(other.to, nullptr)), was_refused(other.was_refused) {}
+            ~spawns() {
+                if (!to) return;
+                try {
+                    (*to)->spawn([]() -> task<> { co_return; });
+                } catch (const weft::closed_error&) {
+                    *was_refused = true;
+                }
+            }
+        };
+        co_await with_task_group([&](task_group& g) -> task<> {
+            group = &g;
+            g.spawn([&]() -> task<spawns> { co_return spawns(&group, &refused); });
+            co_return;
+        });
+    });
+
+    CHECK(refused);
+}

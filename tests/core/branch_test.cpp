@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include <weft/compose/from_callback.hpp>
+#include <weft/compose/with_task_group.hpp>
 #include <weft/coro/task.hpp>
 #include <weft/coro/task_group.hpp>
 #include <weft/testing/tracked.hpp>
@@ -519,4 +521,47 @@ TEST_CASE("nested branches end at any point", "[core][branch]") {
         };
         co_await body(2, body);
     });
+}
+
+TEST_CASE("a branch that runs next may be dropped before it does", "[core][branch]") {
+    test_loop loop;
+    std::string log;
+    std::optional<task_group> dropped(std::in_place, loop);
+    // Destroyed when the group of its child has told that child's parent to go on.
+    struct drops {
+        std::optional<task_group>* what;
+        explicit drops(std::optional<task_group>* w) : what(w) {}
+        drops(drops&& other) noexcept : what(std::exchange(other.what, nullptr)) {}
+        ~drops() {
+            if (what) what->reset();
+        }
+    };
+    dropped->spawn([&]() -> task<> {
+        const leaves_note note(log, 'x');
+        co_await weft::with_task_group([&](task_group& inner) -> task<> {
+            inner.spawn([&]() -> task<drops> { co_return drops(&dropped); });
+            co_return;
+        });
+        log += "not reached";
+    });
+    while (dropped) REQUIRE(loop.poll() != 0);
+
+    CHECK(log == "x");
+}
+
+TEST_CASE("what is asked to withdraw may not destroy its own branch", "[core][branch]") {
+    const auto words = last_words([] {
+        test_loop loop;
+        std::optional<task_group> group(std::in_place, loop);
+        std::optional<weft::completer<int>> done;
+        auto child = group->spawn([&]() -> task<> {
+            co_await weft::from_callback<int>([&](auto last) { done = last; },
+                                              [&] { group.reset(); });
+        });
+        loop.poll();
+        child.cancel();
+        loop.poll();
+    });
+
+    CHECK_THAT(words, Catch::Matchers::ContainsSubstring("destroyed while"));
 }

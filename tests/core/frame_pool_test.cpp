@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <weft/core/frame_pool.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -138,4 +140,30 @@ TEST_CASE("a block outlives the thread that allocated it", "[core][frame_pool]")
     void* const again = pool::allocate(500);
     CHECK((again == block || pool::detail::every_block_from_the_heap));
     pool::deallocate(again, 500);
+}
+
+TEST_CASE("threads that have exchanged blocks may end", "[core][frame_pool]") {
+    constexpr std::size_t size = 500;
+    void* const mine = pool::allocate(size);
+    void* theirs = nullptr;
+    std::thread([&] {
+        theirs = pool::allocate(size);
+        pool::deallocate(mine, size); // the numbers are even now
+    }).join();
+
+    // If the memory of the thread is gone, somebody else has it now.
+    std::memset(theirs, 1, size);
+    std::thread([] {
+        for (std::size_t room = 1024; room <= 1'048'576; room *= 2) {
+            std::vector<std::unique_ptr<unsigned char[]>> blocks;
+            for (int i = 0; i != 8; ++i) {
+                blocks.push_back(std::make_unique<unsigned char[]>(room));
+                std::memset(blocks.back().get(), 2, room);
+            }
+        }
+    }).join();
+
+    const auto* bytes = static_cast<unsigned char*>(theirs);
+    CHECK(std::count(bytes, bytes + size, 1) == static_cast<std::ptrdiff_t>(size));
+    pool::deallocate(theirs, size);
 }

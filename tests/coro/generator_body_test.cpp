@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <weft/coro/generator_body.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <string>
@@ -8,7 +9,9 @@
 #include <vector>
 
 #include <weft/compose/with_timeout.hpp>
+#include <weft/core/error.hpp>
 #include <weft/coro/async_generator.hpp>
+#include <weft/coro/task_group.hpp>
 #include <weft/coro/task_local.hpp>
 #include <weft/coro/this_task.hpp>
 #include <weft/sync/event.hpp>
@@ -24,6 +27,7 @@
 using namespace std::chrono_literals;
 using weft::async_generator;
 using weft::task;
+using weft::task_group;
 
 namespace {
 
@@ -147,4 +151,72 @@ TEST_CASE("a generator is not destroyed under somebody who waits", "[coro][gener
     });
 
     CHECK_THAT(words, Catch::Matchers::ContainsSubstring("destroyed while somebody waits"));
+}
+
+TEST_CASE("nobody takes an element from whom it was made for", "[coro][generator_body]") {
+    run([]() -> task<> {
+        weft::event go;
+        auto body = [&]() -> async_generator<int> {
+            co_await go.wait();
+            for (int i = 1;; ++i) co_yield i;
+        };
+        auto elements = body();
+        std::string log;
+        task_group children;
+        // Through a fork: it resumes when its turn comes, not within the `co_yield`.
+        children.spawn([&]() -> task<> {
+            const int* element = co_await weft::with_timeout(1h, elements.next());
+            log += element ? std::to_string(*element) : "none";
+        });
+        co_await weft::yield();
+        co_await weft::yield();
+        children.spawn([&]() -> task<> {
+            co_await go.wait();
+            try {
+                co_await elements.next();
+                log += "stolen";
+            } catch (const weft::error& found) {
+                log += found.code() == weft::errc::busy ? "busy " : "?";
+            }
+        });
+        co_await weft::yield();
+        co_await weft::yield();
+        go.set();
+        co_await children.join();
+
+        CHECK(log == "busy 1");
+        const int* element = co_await elements.next();
+        CHECK(*element == 2);
+    });
+}
+
+TEST_CASE("nobody takes an element from whom it waits for after 64 others",
+          "[coro][generator_body]") {
+    run([]() -> task<> {
+        auto elements = endless();
+        co_await elements.next();
+        std::vector<int> first, second;
+        auto take = [&](std::vector<int>& into, int count) -> task<> {
+            while (count-- != 0) {
+                try {
+                    const int* element = co_await elements.next();
+                    into.push_back(element ? *element : 0);
+                } catch (const weft::error&) {
+                    into.push_back(-1);
+                }
+            }
+        };
+        task_group children;
+        children.spawn(take(first, 100));
+        children.spawn(take(second, 100));
+        co_await children.join();
+
+        // Whoever yielded to the other has lost nothing by it.
+        std::vector<int> all;
+        for (const auto* each : {&first, &second})
+            for (const int element : *each)
+                if (element != -1) all.push_back(element);
+        std::sort(all.begin(), all.end());
+        for (std::size_t i = 0; i != all.size(); ++i) CHECK(all[i] == static_cast<int>(i) + 2);
+    });
 }

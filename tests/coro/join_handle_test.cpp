@@ -330,6 +330,21 @@ TEST_CASE("an empty handle refers to nobody", "[coro][join_handle]") {
     });
 }
 
+TEST_CASE("a child may own the last handle to itself", "[coro][join_handle]") {
+    run([]() -> task<> {
+        task_group children(on_error::report);
+        for (const bool cancelled : {false, true}) {
+            auto own = std::make_shared<join_handle<>>();
+            const std::weak_ptr<join_handle<>> seen = own;
+            *own = children.spawn([own]() -> task<> { co_await weft::sleep_for(1s); });
+            if (cancelled) own->cancel();
+            own.reset();
+            co_await children.join();
+            CHECK(seen.expired());
+        }
+    });
+}
+
 TEST_CASE("joins end at any point", "[coro][join_handle]") {
     sweep([]() -> task<> {
         task_group children(on_error::report);

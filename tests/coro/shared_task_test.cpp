@@ -2,6 +2,7 @@
 #include <weft/coro/shared_task.hpp>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -289,6 +290,26 @@ TEST_CASE("copies and moves of a shared_task", "[coro][shared_task]") {
         CHECK(tracked::alive == 1);
     }
     CHECK(tracked::alive == 0);
+}
+
+TEST_CASE("the body of a shared_task may hold the last copy", "[coro][shared_task]") {
+    run([]() -> task<> {
+        auto own = std::make_shared<shared_task<int>>();
+        const std::weak_ptr<shared_task<int>> seen = own;
+        auto body = [](std::shared_ptr<shared_task<int>>) -> task<int> {
+            co_await weft::yield();
+            co_return 1;
+        };
+        *own = shared_task<int>(body(own));
+        auto awaits = [](shared_task<int>& from) -> task<> { static_cast<void>(co_await from); };
+        weft::task_group group;
+        auto waiter = group.spawn(awaits, std::ref(*own));
+        co_await weft::yield();
+        waiter.cancel();
+        own.reset();
+        co_await group.join();
+        CHECK(seen.expired());
+    });
 }
 
 TEST_CASE("a shared_task ends well wherever it is ended", "[coro][shared_task]") {

@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <weft/coro/task.hpp>
 #include <weft/coro/task_group.hpp>
@@ -236,4 +237,73 @@ TEST_CASE("start ends at any point", "[coro][start]") {
         children.cancel();
         co_await children.join();
     });
+}
+
+TEST_CASE("a copy of `started` may be called when the child has ended", "[coro][start]") {
+    run([]() -> task<> {
+        std::optional<started<int>> kept;
+        task_group children;
+        auto ends = [&](started<int> ready) -> task<> {
+            kept = ready;
+            children.spawn([&]() -> task<> {
+                co_await weft::sleep_for(1s);
+                (*kept)(7); // in the turn in which the child has ended: too late
+            });
+            co_await weft::sleep_for(1s);
+        };
+
+        std::string text;
+        try {
+            co_await children.start<int>(ends);
+        } catch (const weft::error& found) {
+            text = found.what();
+        }
+        co_await children.join();
+
+        CHECK_THAT(text, Catch::Matchers::ContainsSubstring("ended before"));
+    });
+}
+
+TEST_CASE("what moving the value of `started` throws goes to who waits", "[coro][start]") {
+    struct breaks {
+        int* moves;
+        explicit breaks(int& left) : moves(&left) {}
+        breaks(breaks&& other) : moves(other.moves) {
+            if ((*moves)-- == 0) throw std::runtime_error("broken");
+        }
+    };
+    for (int moves = 0; moves != 6; ++moves) {
+        run([&]() -> task<> {
+            int left = moves;
+            task_group children;
+            auto child = [&](started<breaks> ready) -> task<> {
+                ready(breaks(left));
+                co_return;
+            };
+            std::string text;
+            try {
+                co_await children.start<breaks>(child);
+            } catch (const std::runtime_error& found) {
+                text = found.what();
+            }
+            CHECK(text == (left < 0 ? "broken" : ""));
+        });
+    }
+}
+
+TEST_CASE("the error of a child is not lost with who waits for its start", "[coro][start]") {
+    test_loop loop;
+    {
+        task_group outer(loop);
+        task_group children(loop);
+        auto fails = [](started<int>) -> task<> {
+            co_await weft::yield();
+            throw std::runtime_error("lost");
+        };
+        outer.spawn([&]() -> task<> { co_await children.start<int>(fails); });
+        while (children.empty()) loop.poll();
+        while (!children.empty()) loop.poll();
+    } // the child has ended, who waits has not resumed
+
+    CHECK(loop.reported == std::vector<std::string>{"lost"});
 }

@@ -2,6 +2,7 @@
 #include <weft/loop/event_loop.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -18,7 +19,9 @@
 
 #include <fcntl.h>
 
+#include <weft/compose/finally.hpp>
 #include <weft/compose/when_all.hpp>
+#include <weft/compose/when_any.hpp>
 #include <weft/compose/with_timeout.hpp>
 #include <weft/coro/task.hpp>
 #include <weft/coro/task_group.hpp>
@@ -51,6 +54,36 @@ struct busy {
     void operator()() const {
         ++rounds;
         if (!stop) loop.post(*this);
+    }
+};
+
+/// Its clock moves a microsecond whenever it is read. Notes each wait as a poll, as due already, or
+/// as blocking, which it does not do: it calls `waits` with the notes so far.
+class ticking_reactor final : public weft::poll_reactor {
+public:
+    std::string notes;
+    std::function<void(const std::string& notes)> waits = [](const std::string&) {};
+
+    std::int64_t now() const noexcept override { return now_ += 1000; }
+    bool wait(std::int64_t deadline) override {
+        notes += deadline == immediately ? 'p' : deadline <= now_ ? 'd' : 'B';
+        waits(notes);
+        return poll_reactor::wait(immediately);
+    }
+
+private:
+    mutable std::int64_t now_ = 1'000'000;
+};
+
+/// A loop on a `ticking_reactor`, and a descriptor that keeps it from being idle.
+struct ticking_loop {
+    std::unique_ptr<ticking_reactor> made = std::make_unique<ticking_reactor>();
+    ticking_reactor& system = *made;
+    event_loop loop{std::move(made)};
+    socket_pair pair;
+
+    void run_until_readable() {
+        loop.run([&]() -> task<> { co_await weft::wait_readable(pair.ours.get()); });
     }
 };
 
@@ -563,6 +596,94 @@ TEST_CASE("a loop runs on any reactor", "[loop][event_loop]") {
     CHECK(loop.native_handle() == -1);
 }
 
+// Polling before it blocks ---------------------------------------------------------
+
+TEST_CASE("a loop blocks at once, unless it may spin: then it polls for so long, and blocks",
+          "[loop][event_loop]") {
+    const auto spin = GENERATE(0us, -1us, 10us);
+    ticking_loop test;
+    test.loop.set_spin(spin);
+    test.system.waits = [&](const std::string& notes) {
+        if (notes.back() == 'B') test.pair.arrives();
+    };
+    test.run_until_readable();
+
+    const auto polls = test.system.notes.find('B');
+    CHECK(test.system.notes == std::string(polls, 'p') + 'B');
+    CHECK((polls > 1) == (spin > 0us));
+    CHECK(polls <= 10);
+}
+
+TEST_CASE("a loop that spins serves what comes without blocking", "[loop][event_loop]") {
+    ticking_loop test;
+    test.loop.set_spin(1h);
+    test.system.waits = [&](const std::string& notes) {
+        if (notes.size() == 3) test.pair.arrives();
+    };
+    test.run_until_readable();
+
+    CHECK(test.system.notes == "ppp");
+}
+
+TEST_CASE("a loop that spins does not miss a deadline", "[loop][event_loop]") {
+    ticking_loop test;
+    test.loop.set_spin(1h);
+    auto slept = weft::duration::zero();
+    test.loop.run([&]() -> task<> {
+        const auto begin = weft::this_loop().now();
+        co_await weft::when_any(weft::sleep_for(20us), weft::wait_readable(test.pair.ours.get()));
+        slept = weft::this_loop().now() - begin;
+    });
+
+    CHECK(slept >= 20us);
+    CHECK(slept < 1ms);
+    CHECK(test.system.notes.find('B') == std::string::npos);
+}
+
+TEST_CASE("a loop that is stopped while it spins does not block", "[loop][event_loop]") {
+    ticking_loop test;
+    test.loop.set_spin(1h);
+    test.system.waits = [&](const std::string& notes) {
+        if (notes.size() == 3) test.loop.stop();
+        // Else it would poll until the hour is over.
+        if (notes.size() == 100) test.pair.arrives();
+    };
+    CHECK_THROWS_AS(test.run_until_readable(), weft::cancelled_error);
+
+    CHECK(test.system.notes == "ppp");
+}
+
+TEST_CASE("other threads reach a loop that spins", "[loop][event_loop]") {
+    event_loop loop;
+    loop.set_spin(1h);
+    std::thread thread;
+    bool posted = false;
+
+    CHECK_THROWS_AS(loop.run([&]() -> task<> {
+        thread = std::thread([&] {
+            loop.post_threadsafe([&] {
+                posted = true;
+                loop.stop();
+            });
+        });
+        co_await weft::sleep_forever();
+    }),
+                    weft::cancelled_error);
+    thread.join();
+    CHECK(posted);
+}
+
+TEST_CASE("a clock that is not the system's leaves nothing to spin for", "[loop][event_loop]") {
+    event_loop loop(time_source::simulated);
+    loop.set_spin(1s);
+    const auto begin = loop.now();
+    loop.run([]() -> task<> { co_await weft::sleep_for(1h); });
+
+    CHECK(loop.now() == begin + 1h);
+    CHECK_THROWS_AS(loop.run([]() -> task<> { co_await weft::sleep_forever(); }),
+                    weft::deadlock_error);
+}
+
 // The end --------------------------------------------------------------------------
 
 TEST_CASE("a loop that is destroyed destroys what runs, newest first, and what was posted",
@@ -626,4 +747,31 @@ TEST_CASE("one loop after the other runs on one thread, and one loop on two",
         std::thread([&] { loop.run([]() -> task<> { co_await weft::sleep_for(1s); }); }).join();
         loop.run([]() -> task<> { co_await weft::sleep_for(1s); });
     }
+}
+
+TEST_CASE("the hook of unhandled errors may replace itself", "[loop][event_loop]") {
+    event_loop loop;
+    std::string log;
+    const std::string text(100, 'x'); // too long to live in the hook itself
+    loop.on_unhandled([&, text](const std::exception_ptr&, std::string_view) {
+        loop.on_unhandled([&](const std::exception_ptr&, std::string_view) { log += "second"; });
+        log += text;
+    });
+    for (int i = 0; i != 2; ++i) loop.post([] { throw std::runtime_error("error"); });
+    loop.poll();
+
+    CHECK(log == std::string(100, 'x') + "second");
+}
+
+TEST_CASE("an error of main is not lost in a deadlock", "[loop][event_loop]") {
+    test_loop loop;
+    auto cleanup = []() -> task<> {
+        throw std::runtime_error("clean-up");
+        co_return;
+    };
+    CHECK_THROWS_AS(
+        loop.run([&]() -> task<> { co_await weft::finally(weft::sleep_forever(), cleanup); }),
+        weft::deadlock_error);
+
+    CHECK(loop.reported == std::vector<std::string>{"clean-up"});
 }

@@ -100,3 +100,24 @@ TEST_CASE("a handle can be copied, and reaches its loop from anywhere", "[loop][
 
     CHECK(log == "ab");
 }
+
+TEST_CASE("a callback whose move throws is unhandled, and leaves nothing behind", "[loop][post]") {
+    struct breaks {
+        int* moves;
+        tracked object;
+        explicit breaks(int& left) : moves(&left) {}
+        breaks(breaks&& other) : moves(other.moves) {
+            if (--*moves == 0) throw std::runtime_error("moved");
+        }
+        void operator()() const {}
+    };
+    const no_frame_leaks check;
+    test_loop loop;
+    int left = 100;
+    loop.post(breaks(left));
+    left = 1;
+    loop.poll();
+
+    CHECK(tracked::alive == 0);
+    CHECK(loop.reported == std::vector<std::string>{"moved in a callback"});
+}

@@ -187,3 +187,17 @@ TEST_CASE("spawning and cancelling allocate nothing from the heap", "[scenario][
     CHECK_NO_ALLOCATION(cancels);
     CHECK_NO_ALLOCATION(forks);
 }
+
+TEST_CASE("what is completed from another thread travels without memory of its own",
+          "[scenario][allocation]") {
+    std::size_t needed = 1;
+    weft::run([&]() -> task<> {
+        co_await weft::from_callback_threadsafe<int>([&](auto done) {
+            const auto before = heap_allocations;
+            done.set_value(1);
+            needed = heap_allocations - before;
+        });
+    });
+
+    CHECK(needed == 0); // it could not be delivered when memory is short
+}

@@ -572,3 +572,19 @@ TEST_CASE("a channel can be ended at every point", "[sync][channel]") {
             if (received != 6) FAIL("an item is lost");
         });
 }
+
+TEST_CASE("who does not wait overtakes nobody who did", "[sync][channel]") {
+    channel<int> numbers(2);
+    branches b;
+    ints received;
+    b.spawn(receiver(numbers, received));
+    b.run();
+
+    CHECK(numbers.try_send(1));
+    CHECK(numbers.try_send(2));
+    CHECK_FALSE(numbers.try_receive().has_value()); // the first is the receiver's
+    b.run();
+
+    CHECK(received == ints{1});
+    CHECK(numbers.try_receive() == 2);
+}

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include <weft/compose/when_all.hpp>
 #include <weft/core/error.hpp>
 #include <weft/coro/task.hpp>
 #include <weft/coro/task_group.hpp>
@@ -242,4 +243,31 @@ TEST_CASE("a shared_mutex can be ended at every point", "[sync][shared_mutex]") 
         co_await group.join();
         if (!mutex.try_lock()) FAIL("nobody holds it, and it is locked");
     });
+}
+
+TEST_CASE("a cancelled writer lets in a reader whose turn to be cancelled comes next",
+          "[sync][shared_mutex]") {
+    weft::shared_mutex mutex;
+    branches b;
+    std::string log;
+    auto held = mutex.try_lock_shared();
+    const auto both = b.spawn([&]() -> weft::task<> {
+        auto late_reader = [&]() -> weft::task<> {
+            co_await weft::yield();
+            auto guard = co_await mutex.lock_shared();
+            log += 'r';
+            co_await weft::yield();
+            log += '!';
+        };
+        co_await weft::when_all(late_reader(), writer(mutex, log, 'w')());
+    });
+    b.run();
+
+    b.cancel(both); // asks the writer first: the reader behind it has the lock then
+    b.run();
+
+    CHECK(log == "r"); // completed beats cancelled
+    CHECK(b.was_destroyed(both));
+    held.reset();
+    CHECK(mutex.try_lock().has_value());
 }

@@ -44,11 +44,15 @@ public:
                 std::source_location at = std::source_location::current()) noexcept {
         if (std::exchange(requested_, true)) return;
         reason_ = reason;
-        for (auto* each = running_.last(); each;) {
-            auto* older = running_.before(*each);
-            each->cancel(at);
-            each = older;
+        // What is cancelled may call somebody who destroys others.
+        intrusive_list<scoped, running> asked;
+        while (!running_.empty()) {
+            auto& newest = running_.back();
+            newest.unlink();
+            asked.push_front(newest);
+            newest.cancel(at);
         }
+        running_.append(asked);
     }
     bool cancel_requested() const noexcept { return requested_; }
 

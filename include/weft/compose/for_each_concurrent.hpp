@@ -64,8 +64,7 @@ public:
         return std::noop_coroutine();
     }
     void child_ended(branch& child, ending how) noexcept override {
-        if (how == ending::finished)
-            if (auto error = child.error()) fail(std::move(error), child.name());
+        if (child.has_failed()) fail(child.error(), child.name());
         const bool drop = how == ending::dropped;
         if (how == ending::cancelled) cut_off_ = true;
         delete static_cast<one*>(&child);

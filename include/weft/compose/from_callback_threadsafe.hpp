@@ -27,7 +27,7 @@ public:
 
 /// The state of a completer that is used by several threads.
 template <class T>
-class threadsafe_completion_state final : public completion<T> {
+class threadsafe_completion_state final : public completion<T>, private runnable {
 public:
     using handle = threadsafe_completer<T>;
 
@@ -59,12 +59,11 @@ public:
             accepted_ = true;
             guarded([&] { result_ = std::move(result); },
                     [&](std::exception_ptr error) { result_.set_error(std::move(error)); });
-            ++uses_; // the callback's
+            ++uses_; // the loop's
         }
-        bool posted = false;
-        guarded([&] { posted = loop_.post_threadsafe(delivery(this)); },
-                [](std::exception_ptr) {});
-        return posted;
+        if (loop_.enqueue_threadsafe(*this)) return true;
+        release(); // it is gone
+        return false;
     }
     /// From now on it is too late. Returns false if something had been accepted.
     bool refuse() noexcept {
@@ -81,19 +80,12 @@ public:
     }
 
 private:
-    // Carries the result into the loop, or is destroyed with it.
-    class delivery {
-    public:
-        explicit delivery(threadsafe_completion_state* state) noexcept : state_(state) {}
-        delivery(delivery&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
-        ~delivery() {
-            if (state_) state_->release();
-        }
-        void operator()() { state_->deliver(); }
-
-    private:
-        threadsafe_completion_state* state_;
-    };
+    // It travels into the loop itself: that needs no memory, and so cannot fail.
+    void run() noexcept override {
+        deliver();
+        release();
+    }
+    void discard() noexcept override { release(); }
 
     void deliver() noexcept {
         mutex_.lock();

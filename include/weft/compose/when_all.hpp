@@ -22,8 +22,8 @@ public:
 
     void on_child(branch& child, ending how) noexcept {
         if (how != ending::finished) return;
-        if (auto error = child.error())
-            this->decide(std::move(error), child.name());
+        if (child.has_failed())
+            this->decide(child.error(), child.name());
         else
             ++values_;
     }

@@ -26,7 +26,7 @@ public:
 
     void on_child(branch& child, ending how) noexcept {
         if (how == ending::finished) ++finished_;
-        failed_ = failed_ || (how == ending::finished && child.error());
+        failed_ = failed_ || child.has_failed();
     }
     // An error is never lost, also if all else was cancelled.
     bool has_result() noexcept {

@@ -71,9 +71,8 @@ public:
     void on_child(branch& body, ending how) noexcept {
         group_.leave_branch();
         group_.attach(group_.loop(), this->waiter());
-        if (how == ending::finished)
-            if (auto error = body.error()) group_.record_error(std::move(error), body.name());
-        if (how == ending::cancelled) group_.cancel();
+        if (body.has_failed()) group_.record_error(body.error(), body.name());
+        if (how == ending::cancelled || group_.empty()) group_.cancel();
     }
     bool is_waiting() const noexcept { return !group_.empty(); }
     bool has_result() const noexcept {
@@ -88,7 +87,9 @@ public:
 
 private:
     void part_ended() noexcept {
-        if (body_.is_done()) this->finish_if_complete();
+        if (!body_.is_done()) return;
+        group_.cancel(); // takes no more, though the parent resumes a little later
+        this->finish_if_complete();
     }
 
     nursery group_;

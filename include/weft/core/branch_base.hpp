@@ -72,15 +72,16 @@ public:
     void inherit_bindings() {
         if (binding::alive == 0 || !this_execution.current) return;
         if (auto* inherited = this_execution.current->bindings()) {
+            make_notes().bindings = inherited; // which may throw
             inherited->keep();
-            make_notes().bindings = inherited;
         }
     }
     const char* name() const noexcept { return notes_ && notes_->name ? notes_->name : ""; }
     /// Where it was cancelled, if it was.
     std::source_location cancelled_at() const noexcept { return cancelled_at_; }
 
-    /// The error that it ended with, if it did.
+    /// Whether it ended with an error, and with which.
+    bool has_failed() const noexcept { return flags_ & failed_flag; }
     virtual std::exception_ptr error() const noexcept = 0;
 
     // For operations.
@@ -95,9 +96,11 @@ public:
 
     /// The operation is complete: the branch receives its result when its turn comes.
     void ready() noexcept {
-        assert(!is_queued() && "an operation is complete once");
+        // Queued it may be with an operation: that one is still to be asked, but a branch that was
+        // asked before has given away what this one waited for. Completed beats cancelled.
+        assert((operation_ || !is_queued()) && "an operation is complete once");
         operation_ = nullptr;
-        loop().append(*this);
+        loop().enqueue(*this);
     }
     /// As `ready`, but it runs next: for the end of a single child.
     void ready_next() noexcept {
@@ -167,6 +170,7 @@ protected:
         return start();
     }
     void set_done() noexcept { flags_ |= done_flag; }
+    void set_failed() noexcept { flags_ |= failed_flag; }
     void set_owner(branch_owner& owner) noexcept { owner_ = &owner; }
 
 private:
@@ -183,6 +187,7 @@ private:
         frames_flag = 64,  // it waits in a frame
         ended_flag = 128,  // its outermost frame has ended
         branch_flag = 256, // a runnable that is a branch
+        failed_flag = 512, // done, with an error
     };
 
     void run() noexcept final;
@@ -190,7 +195,8 @@ private:
     bool cancel_groups() noexcept;
     void destroy(ending how) noexcept;
     bool is_running() const noexcept {
-        return !operation_ && !is_queued() && is_started() && !is_done() && !(flags_ & joining_flag);
+        return !operation_ && !is_queued() && loop().next_ != this && is_started() && !is_done() &&
+               !(flags_ & joining_flag);
     }
     branch* newest_child() const noexcept;
     void wait_for(operation_base& op) noexcept;

@@ -36,17 +36,17 @@ inline void branch::cancel(std::source_location at) noexcept {
 }
 
 inline void branch::cancel_waiting(scheduler& loop) noexcept {
-    if (loop.is_cancelling_) return;
-    loop.is_cancelling_ = true;
+    if (loop.asked_) return;
     // Those below one that is asked come before those beside it: the newest first, all the way.
     intrusive_list<runnable> beside;
     while (!loop.cancelling_.empty()) {
         auto& next = static_cast<branch&>(loop.cancelling_.pop_front());
         beside.append(loop.cancelling_);
+        loop.asked_ = &next;
         if (next.operation_->withdraw()) next.stop();
         loop.cancelling_.append(beside);
     }
-    loop.is_cancelling_ = false;
+    loop.asked_ = nullptr;
 }
 
 // Its turn to end: groups made in it end first, because their children may refer to its locals.
@@ -109,11 +109,13 @@ inline void branch::drop() noexcept {
             each = below;
             continue;
         }
-        if (each == this_execution.current || each->is_running())
+        auto& here = each->loop();
+        if (each == this_execution.current || each == here.asked_ || each->is_running())
             terminate_with("a coroutine was destroyed while it runs: by its own group or handle?");
         const bool last = each == this;
         auto* above = each->owner_->parent_;
         each->leave_queue();
+        if (here.next_ == each) here.next_ = nullptr;
         each->destroy(ending::dropped);
         if (last) return;
         each = above;

@@ -79,7 +79,7 @@ public:
     template <class... BaseArgs>
     explicit child(branch_owner& owner, A&& source, BaseArgs&&... base) noexcept(
         std::is_nothrow_move_constructible_v<A>)
-        : Base(owner, std::forward<BaseArgs>(base)...), source_(std::move(source)) {}
+        : Base(owner, std::forward<BaseArgs>(base)...), held_(std::move(source)) {}
     child(child&&) = delete;
     ~child() { clear(); }
 
@@ -114,20 +114,34 @@ private:
         }())::type;
     enum class phase : unsigned char { unstarted, started, over };
 
+    // The awaiter of a task takes all that the task has: it can take its place, too.
+    static constexpr bool takes_place = !calls && requires(std::remove_reference_t<awaiter>& own) {
+        own.take_outcome();
+    };
     // An awaiter that `co_await` would only refer to is kept by its source.
     using kept_awaiter = std::conditional_t<std::is_reference_v<awaiter>, nothing, awaiter>;
     static_assert(!std::is_reference_v<awaiter> || !calls,
                   "a callable for a fork must return an awaitable by value");
 
+    union one_place {
+        explicit one_place(A&& from) : source(std::move(from)) {}
+        ~one_place() {}
+        A source;
+        kept_awaiter awaiter;
+    };
+    struct two_places {
+        explicit two_places(A&& from) : source(std::move(from)) {}
+        ~two_places() {}
+        union {
+            A source;
+        };
+        union {
+            kept_awaiter awaiter;
+        };
+    };
+
     phase phase_ = phase::unstarted;
-    union {
-        A source_;
-        nothing nothing_;
-    };
-    union {
-        nothing none_;
-        kept_awaiter awaiter_;
-    };
+    std::conditional_t<takes_place, one_place, two_places> held_;
 };
 
 // Implementation ------------------------------------------------------------
@@ -137,46 +151,54 @@ std::coroutine_handle<> child<A, Base>::start() noexcept {
     bool made = false;
     guarded(
         [&] {
-            auto* place = static_cast<void*>(std::addressof(awaiter_));
-            if constexpr (calls && is_operation)
-                ::new (place) kept_awaiter(source_());
-            else if constexpr (calls)
-                ::new (place) kept_awaiter(to_awaiter(source_()));
-            else
-                ::new (place) kept_awaiter(to_awaiter(std::move(source_)));
+            auto* place = static_cast<void*>(std::addressof(held_.awaiter));
+            if constexpr (calls && is_operation) {
+                ::new (place) kept_awaiter(held_.source());
+            } else if constexpr (calls) {
+                ::new (place) kept_awaiter(to_awaiter(held_.source()));
+            } else if constexpr (takes_place) {
+                A taken = std::move(held_.source);
+                held_.source.~A();
+                ::new (place) kept_awaiter(to_awaiter(std::move(taken)));
+            } else {
+                ::new (place) kept_awaiter(to_awaiter(std::move(held_.source)));
+            }
             made = true;
         },
         [&](std::exception_ptr error) { this->outcome_.set_error(std::move(error)); });
     if (!made) return nullptr;
     phase_ = phase::started;
     if constexpr (!std::derived_from<kept_awaiter, operation_base>)
-        return awaiter_.start(*this); // a task: frames of its own
-    else if constexpr (std::is_same_v<decltype(awaiter_.start(*this)), bool>)
-        return this->begin(awaiter_, nullptr) ? std::coroutine_handle<>(std::noop_coroutine())
-                                              : std::coroutine_handle<>();
+        return held_.awaiter.start(*this); // a task: frames of its own
+    else if constexpr (std::is_same_v<decltype(held_.awaiter.start(*this)), bool>)
+        return this->begin(held_.awaiter, nullptr) ? std::coroutine_handle<>(std::noop_coroutine())
+                                                   : std::coroutine_handle<>();
     else
-        return this->begin_transfer(awaiter_, nullptr);
+        return this->begin_transfer(held_.awaiter, nullptr);
 }
 
 template <forkable A, class Base>
 void child<A, Base>::collect() noexcept {
     if (phase_ == phase::started) {
         // A task's outcome is moved as it is: no error is thrown on the way.
-        if constexpr (requires { awaiter_.take_outcome(); })
-            guarded([&] { this->outcome_ = awaiter_.take_outcome(); },
+        if constexpr (requires { held_.awaiter.take_outcome(); })
+            guarded([&] { this->outcome_ = held_.awaiter.take_outcome(); },
                     [&](std::exception_ptr error) { this->outcome_.set_error(std::move(error)); });
         else
-            this->outcome_.set_from([&]() -> result { return awaiter_.await_resume(); });
+            this->outcome_.set_from([&]() -> result { return held_.awaiter.await_resume(); });
     }
+    if (this->outcome_.has_error()) [[unlikely]]
+        this->set_failed();
     clear();
 }
 
 template <forkable A, class Base>
 void child<A, Base>::clear() noexcept {
     this->set_done();
-    if (phase_ == phase::over) return;
-    if (std::exchange(phase_, phase::over) == phase::started) awaiter_.kept_awaiter::~kept_awaiter();
-    source_.~A();
+    const auto until_now = std::exchange(phase_, phase::over);
+    if (until_now == phase::over) return;
+    if (until_now == phase::started) held_.awaiter.kept_awaiter::~kept_awaiter();
+    if (until_now == phase::unstarted || !takes_place) held_.source.~A();
 }
 
 template <forkable A, class Base>

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <new>
+
+#include <weft/core/raise.hpp>
 
 /// Where coroutine frames and the library's own records come from: free lists of this thread,
 /// one per size, cut from slabs.
@@ -34,6 +37,9 @@ struct statistics {
 
 /// Gives back a block. `bytes` is what it was asked for with.
 void deallocate(void* block, std::size_t bytes) noexcept;
+
+/// Lets the `n`-th allocation of this thread from now fail, once: for tests. 0: none.
+void fail_allocation(std::size_t n) noexcept;
 
 /// Returns the counters of this thread. Walks the free lists: for tests and reports.
 [[nodiscard]] statistics now() noexcept;
@@ -87,7 +93,8 @@ struct slab {
 struct pool {
     block* free[lists];
     std::size_t cut[lists]; // blocks of each list that were ever cut from a slab
-    std::size_t allocated;
+    std::size_t allocated;  // since `allocated_before`; becomes 0 only where one is to fail
+    std::size_t allocated_before;
     std::size_t heap_live;
     std::size_t heap_bytes;
     std::size_t reserved;
@@ -109,10 +116,28 @@ constexpr std::size_t size_of(std::size_t list) noexcept {
 }
 
 // Returns the slabs of a thread that ends. Blocks that are live then are left alone, slabs and
-// all: somebody may still hold them.
+// all: somebody may still hold them. Other threads may have blocks of this one even if the numbers
+// are even: then there are blocks of theirs here.
 struct slab_owner {
+    static bool has_foreign_blocks() noexcept {
+        const slab* of = this_thread.slabs;
+        const auto holds = [](const slab* each, const block* one) {
+            const auto distance =
+                reinterpret_cast<std::uintptr_t>(one) - reinterpret_cast<std::uintptr_t>(each);
+            return distance < each->size;
+        };
+        for (const block* one : this_thread.free) {
+            for (; one; one = one->next) {
+                if (of && holds(of, one)) continue; // as a rule, that of the one before
+                for (of = this_thread.slabs; of && !holds(of, one);) of = of->next;
+                if (!of) return true;
+            }
+        }
+        return false;
+    }
+
     ~slab_owner() {
-        if (now().live != 0) return;
+        if (now().live != 0 || has_foreign_blocks()) return;
         auto& own = this_thread;
         for (auto& head : own.free) head = nullptr;
         for (auto& count : own.cut) count = 0;
@@ -148,6 +173,9 @@ struct slab_owner {
     return result;
 }
 
+// The counter has come to 0: where a test wants a failure, or after 2^64 allocations.
+[[noreturn, gnu::cold, gnu::noinline]] inline void fail_as_planned() { raise<std::bad_alloc>(); }
+
 [[gnu::noinline]] inline void* allocate_from_heap(std::size_t bytes) {
     auto* result = ::operator new(bytes);
     ++this_thread.heap_live;
@@ -167,7 +195,8 @@ namespace weft::frame_pool {
 
 inline void* allocate(std::size_t bytes) {
     auto& own = detail::this_thread;
-    ++own.allocated;
+    if (++own.allocated == 0) [[unlikely]]
+        detail::fail_as_planned();
     if (detail::every_block_from_the_heap || bytes > detail::pooled_limit) [[unlikely]]
         return detail::allocate_from_heap(bytes);
     const auto list = detail::list_of(bytes);
@@ -186,9 +215,17 @@ inline void deallocate(void* memory, std::size_t bytes) noexcept {
     own.free[list] = ::new (memory) detail::block{own.free[list]};
 }
 
+inline void fail_allocation(std::size_t n) noexcept {
+    auto& own = detail::this_thread;
+    const auto total = own.allocated_before + own.allocated;
+    own.allocated = n == 0 ? 1 : 0 - n; // counts up to 0
+    own.allocated_before = total - own.allocated;
+}
+
 inline statistics now() noexcept {
     const auto& own = detail::this_thread;
-    statistics result{own.allocated, own.heap_live, own.heap_bytes, own.reserved};
+    statistics result{own.allocated_before + own.allocated, own.heap_live, own.heap_bytes,
+                      own.reserved};
     for (std::size_t list = 0; list != detail::lists; ++list) {
         auto live = own.cut[list];
         for (auto* each = own.free[list]; each; each = each->next) --live;

@@ -47,6 +47,7 @@ public:
     explicit operator bool() const noexcept { return has_value(); }
     bool was_cancelled() const noexcept { return state_ == state::cancelled; }
     bool is_pending() const noexcept { return state_ == state::pending; }
+    bool has_error() const noexcept { return state_ == state::error; }
 
     /// Returns the error, or null if it did not fail.
     std::exception_ptr error() const noexcept {

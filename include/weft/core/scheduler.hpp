@@ -65,10 +65,6 @@ public:
     /// Puts `item` at the end of the queue.
     void enqueue(runnable& item) noexcept {
         item.leave_queue();
-        append(item);
-    }
-    /// As `enqueue`. Precondition: it is not queued.
-    void append(runnable& item) noexcept {
         assert(thread_ == &this_execution && "a loop was used from a thread that is not its own");
         ready_.push_back(item);
     }
@@ -126,7 +122,7 @@ private:
     intrusive_list<runnable> ready_;
     runnable* next_ = nullptr;
     intrusive_list<runnable> cancelling_; // branches, while the operations below them are asked
-    bool is_cancelling_ = false;
+    const branch* asked_ = nullptr; // the one of them whose operation is asked now
     std::size_t stack_allowance_ = 16384;
     execution* thread_ = &this_execution;
 };

@@ -51,7 +51,7 @@ public:
     void child_ended(branch&, ending how) noexcept override {
         element_ = nullptr;
         if (how == ending::dropped) return;
-        if (auto* waiting = std::exchange(consumer_, nullptr)) waiting->ended();
+        if (consumer_ && !consumer_->served_) consumer_->ended();
         if (auto* waiting = std::exchange(closer_, nullptr)) waiting->ended();
     }
 
@@ -99,7 +99,7 @@ private:
 
     T* element_ = nullptr; // where the body is suspended at a `co_yield`
     bool taken_ = false;   // by a `next`
-    next_element<T>* consumer_ = nullptr;
+    next_element<T>* consumer_ = nullptr; // until it has resumed: one at a time
     close_generator<T>* closer_ = nullptr;
     std::exception_ptr error_;
     line line_;
@@ -110,17 +110,17 @@ template <class T>
 class next_element final : public operation<next_element<T>> {
 public:
     explicit next_element(generator_body<T>* body) noexcept : body_(body) {}
-    ~next_element() {
-        if (body_->consumer_ == this) body_->consumer_ = nullptr;
-    }
+    ~next_element() { leave(); }
 
     std::coroutine_handle<> start(branch& waiter) noexcept {
         auto& line = body_->line_;
         busy_ = body_->consumer_ != nullptr;
         own_ = waiter.is_within(line);
-        if (busy_ || own_ || line.is_done() || (body_->element_ && !body_->taken_ && !line.cancel_requested()))
-            return nullptr;
+        if (busy_ || own_) return nullptr;
         body_->consumer_ = this;
+        const bool is_there = body_->element_ && !body_->taken_ && !line.cancel_requested();
+        served_ = is_there || line.is_done();
+        if (served_) return nullptr;
         if (!line.is_started()) {
             guarded([&] { line.inherit_bindings(); }, [](std::exception_ptr) {});
             body_->attach(waiter.loop(), nullptr);
@@ -133,7 +133,7 @@ public:
         return line.resume_here();
     }
     bool withdraw() noexcept override {
-        body_->consumer_ = nullptr;
+        leave();
         return true;
     }
     const char* describe() const noexcept override { return "async_generator.next"; }
@@ -141,6 +141,7 @@ public:
     T* await_resume() {
         if (own_) raise<deadlock_error>("an async_generator waits for its own next element");
         if (busy_) raise<error>(errc::busy, "async_generator: somebody waits for the next element");
+        leave();
         if (auto error = std::exchange(body_->error_, nullptr)) std::rethrow_exception(error);
         body_->taken_ = true;
         return body_->element_;
@@ -152,10 +153,14 @@ private:
     friend generator_body<T>;
 
     void ended() noexcept { this->waiter()->ready_next(); }
+    void leave() noexcept {
+        if (body_->consumer_ == this) body_->consumer_ = nullptr;
+    }
 
     generator_body<T>* body_;
     bool busy_ = false;
     bool own_ = false;
+    bool served_ = false; // it goes on when its turn comes
 };
 
 /// Where the body of an async_generator stands while its element is in use.
@@ -171,9 +176,9 @@ public:
         auto& body = static_cast<generator_body<T>&>(line.owner());
         body.element_ = element_;
         body.taken_ = false;
-        auto* consumer = std::exchange(body.consumer_, nullptr);
-        if (!consumer) return std::noop_coroutine();
-        return consumer->waiter()->resume_here();
+        if (!body.consumer_) return std::noop_coroutine();
+        body.consumer_->served_ = true;
+        return body.consumer_->waiter()->resume_here();
     }
     bool withdraw() noexcept override { return true; }
     void await_resume() const noexcept {}

@@ -122,6 +122,7 @@ public:
 
 private:
     void end(ending how) noexcept override {
+        this->keep(); // until everybody has been told; what dies here may have its last handle
         if (how == ending::finished) {
             this->collect();
         } else {
@@ -133,14 +134,12 @@ private:
         auto& owner = static_cast<group&>(this->owner());
         owner.excused_ = this->is_starting();
         if (owner.policy_ != on_error::report || owner.excused_) this->set_error_taken();
-        this->keep(); // until everybody has been told
         this->report(how);
         this->wake_joiners();
-        this->release();
+        if (this->forgo()) dismiss();
     }
     void dismiss() noexcept override {
-        if (!this->is_joined())
-            if (auto error = this->error()) report_unhandled(std::move(error), this->name());
+        if (this->has_failed() && !this->is_joined()) this->report_lost_error();
         delete this;
     }
 };
@@ -170,8 +169,8 @@ inline group::~group() {
 
 inline void group::child_ended(branch& child, ending how) noexcept {
     --size_;
-    if (how == ending::finished && policy_ != on_error::report && !excused_)
-        if (auto error = child.error()) record_error(std::move(error), child.name());
+    if (child.has_failed() && policy_ != on_error::report && !excused_)
+        record_error(child.error(), child.name());
     if (how == ending::dropped || size_ != 0) return;
     group_emptied();
     emptied();

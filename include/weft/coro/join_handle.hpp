@@ -39,7 +39,7 @@ public:
     /// Handles and joins use it; when nobody does and it has ended, it is destroyed.
     void keep() noexcept { ++uses_; }
     void release() noexcept {
-        if (--uses_ == 0 && this->is_done()) dismiss();
+        if (forgo() && this->is_done()) dismiss();
     }
     bool is_used() const noexcept { return uses_ != 0; }
 
@@ -58,6 +58,8 @@ public:
 protected:
     using result_branch<T>::result_branch;
 
+    /// Ends a use; returns whether it was the last one.
+    bool forgo() noexcept { return --uses_ == 0; }
     void wake_joiners() noexcept {
         while (!joiners_.empty()) joiners_.pop_front().child_done();
     }

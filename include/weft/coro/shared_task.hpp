@@ -121,7 +121,21 @@ public:
     }
 
 private:
-    child<task<T>> child_;
+    class body_branch final : public child<task<T>> {
+    public:
+        using child<task<T>>::child;
+
+    private:
+        void end(ending how) noexcept override {
+            if (how == ending::dropped) return child<task<T>>::end(how);
+            auto& self = static_cast<state&>(this->owner());
+            self.keep(); // the body may hold the last copy
+            child<task<T>>::end(how);
+            self.release();
+        }
+    };
+
+    body_branch child_;
     intrusive_list<joiner, waiting> joiners_;
     unsigned uses_ = 1;
     bool delivered_ = false;

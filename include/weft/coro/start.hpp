@@ -95,6 +95,7 @@ public:
         state_->waiting = nullptr;
         state_->release();
         if (child_) {
+            if (child_->is_starting()) child_->report_lost_error();
             child_->set_starting(false); // from now on its errors are the group's
             child_->release();
         }
@@ -130,12 +131,13 @@ public:
 
 private:
     void signal(T value) noexcept override {
-        value_.set_value(std::move(value));
+        value_.set_from([&]() -> T { return std::forward<T>(value); });
         child_->set_starting(false);
         this->unlink();
         this->complete();
     }
     void child_done() noexcept override {
+        state_->waiting = nullptr; // a copy of `started` may be called before this resumes
         if (this->waiter()->cancel_requested() && child_->outcome().was_cancelled())
             this->waiter()->stop();
         else

@@ -66,7 +66,8 @@ public:
     explicit operation(const task_local* local, T bound, A body)
         : child_(*this, std::move(body)) {
         auto* current = this_execution.current;
-        child_.make_notes().bindings =
+        auto& notes = child_.make_notes(); // first: it may throw
+        notes.bindings =
             new bound_value(local, current ? current->bindings() : nullptr, std::move(bound));
     }
     ~operation() { child_.report_lost_error(); }

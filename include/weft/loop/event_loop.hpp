@@ -87,6 +87,11 @@ public:
         reactor_->advance(by.count());
     }
 
+    /// Lets the loop poll for at most `limit` before it blocks: what comes meanwhile is served
+    /// sooner, by the time that the system takes to wake a thread, and a core is kept busy for it.
+    /// Zero: never, which is the default. A clock that is not the system's knows no such time.
+    void set_spin(duration limit) noexcept { spin_ = limit.count(); }
+
     /// Calls `f()` in the next turn. Errors  What it throws is unhandled.
     template <class F>
     void post(F f) {
@@ -182,6 +187,7 @@ private:
     fork_result_t<A> run_branch(A main);
     void run_until_done(const bool& done, branch& main);
     bool collect(std::int64_t deadline);
+    bool spin(std::int64_t deadline);
     bool take_turn(bool block, std::size_t& ran);
     void breathe() noexcept override;
 
@@ -190,8 +196,9 @@ private:
     std::unique_ptr<reactor> reactor_;
     mutable timer_queue timers_; // finding the next deadline sorts
     std::shared_ptr<inbox> inbox_;
-    std::unique_ptr<unhandled_hook> hook_;
+    std::shared_ptr<unhandled_hook> hook_;
     std::int64_t last_poll_ = 0;
+    std::int64_t spin_ = 0;
     std::atomic<bool> stop_{false};
     bool running_ = false;
     const branch* main_ = nullptr;
@@ -214,7 +221,11 @@ public:
         adopt(child_);
         enqueue(child_);
     }
-    ~main_branch() { drop_children(); }
+    ~main_branch() {
+        drop_children();
+        // What `run` throws by itself goes first.
+        if (auto lost = child_.error()) loop().unhandled(std::move(lost), child_.name());
+    }
 
     void child_ended(branch&, ending) noexcept override { done_ = true; }
     const bool& done() const noexcept { return done_; }
@@ -274,7 +285,8 @@ inline std::optional<time_point> event_loop::next_deadline() const noexcept {
 
 inline void event_loop::unhandled(std::exception_ptr error, const char* name) noexcept {
     if (!hook_) return print_unhandled(error, name);
-    guarded([&] { hook_->call(error, name); },
+    const auto hook = hook_; // which may replace itself
+    guarded([&] { hook->call(error, name); },
             [&](const std::exception_ptr& second) {
                 print_unhandled(error, name);
                 print_unhandled(second, "on_unhandled");
@@ -302,11 +314,24 @@ inline bool event_loop::collect(std::int64_t deadline) {
     return possible;
 }
 
+// Returns whether there is nothing left to block for: something is ready, or the loop was stopped,
+// by a `wake` that the polling has used up.
+inline bool event_loop::spin(std::int64_t deadline) {
+    const auto stopped = [this] { return stop_.load(std::memory_order_relaxed); };
+    if (spin_ <= 0 || stopped() || !reactor_->is_real_time()) return false;
+    auto now = reactor_->now();
+    for (const auto end = deadline - now < spin_ ? deadline : now + spin_;
+         now < end && !has_ready() && !stopped(); now = reactor_->now())
+        collect(reactor::immediately);
+    return has_ready() || stopped();
+}
+
 inline bool event_loop::take_turn(bool block, std::size_t& ran) {
     auto deadline = reactor::immediately;
     if (block && !has_ready())
         deadline = timers_.next_deadline().value_or(reactor::never);
-    const bool possible = collect(deadline);
+    const bool possible =
+        (deadline != reactor::immediately && spin(deadline)) || collect(deadline);
     ran = run_turn();
     return possible || ran != 0;
 }
@@ -364,7 +389,7 @@ void event_loop::on_unhandled(F f) {
     private:
         F callback_;
     };
-    hook_ = std::make_unique<typed>(std::move(f));
+    hook_ = std::make_shared<typed>(std::move(f));
 }
 
 } // namespace weft

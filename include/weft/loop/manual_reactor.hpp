@@ -22,6 +22,7 @@ public:
     explicit manual_reactor(clock kind = clock::advances) : jumps_(kind == clock::jumps) {}
 
     std::int64_t now() const noexcept override { return now_; }
+    bool is_real_time() const noexcept override { return false; }
 
     /// Moves the clock by `nanoseconds`, but not beyond the end of time.
     /// Precondition: not negative.

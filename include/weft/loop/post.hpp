@@ -21,8 +21,9 @@ public:
     void run() noexcept override {
         guarded(
             [this] {
+                std::unique_ptr<posted> self(this);
                 F callback = std::move(callback_);
-                delete this;
+                self.reset();
                 callback();
             },
             [](std::exception_ptr error) { report_unhandled(std::move(error), "a callback"); });

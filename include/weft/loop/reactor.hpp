@@ -95,6 +95,8 @@ public:
     virtual void wake() noexcept = 0;
 
     virtual std::int64_t now() const noexcept;
+    /// Whether that clock is the system's, which nobody moves.
+    virtual bool is_real_time() const noexcept { return true; }
     /// Moves a clock that is not the system's.
     virtual void advance(std::int64_t) noexcept {
         assert(false && "only a manual clock can be advanced");

@@ -57,7 +57,8 @@ public:
     bool try_send(T& item) { return try_put(item); }
     bool try_send(T&& item) { return try_put(item); }
 
-    /// Receives without waiting, what is not promised to a receiver that came before.
+    /// Receives without waiting. Nothing, too, while a receiver that came before has still to take
+    /// its item.
     std::optional<T> try_receive();
 
     /// Senders are refused from now on, those that wait included. Receivers get what is left, then
@@ -208,6 +209,7 @@ bool channel<T>::try_put(stored& item) {
 
 template <class T>
 std::optional<T> channel<T>::try_receive() {
+    if (reserved_ != 0 && !order_) return std::nullopt; // the first item is somebody's
     receiving now(this);
     if (!provide(now)) return std::nullopt;
     return now.result();
