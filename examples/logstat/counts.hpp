@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is counted: batches of keys travel to the workers, tallies are merged into the answer.
+// What is counted: parsers fill batches of keys, tallies count them and are merged into the answer.
 #pragma once
 
 #include <algorithm>
@@ -29,8 +29,6 @@ public:
     std::uint64_t bytes_served = 0;
     std::chrono::local_seconds first = std::chrono::local_seconds::max();
     std::chrono::local_seconds last = std::chrono::local_seconds::min();
-
-    batch() = default; // not an aggregate: g++ 12 destroys those twice in a co_await expression
 
     /// Adds `piece` to the key being built; `finish_key` ends it.
     void append(std::string_view piece) { text_.append(piece); }
@@ -111,7 +109,7 @@ private:
     std::unordered_map<std::string, std::uint64_t, text_hash, std::equal_to<>> map_;
 };
 
-/// One worker's share of the answer; the merge absorbs the shares into one.
+/// A share of the answer; one worker at a time has it, and in the end all are merged into one.
 struct tally {
     std::array<counts, table_count> tables;
     std::uint64_t records = 0;

@@ -2,10 +2,11 @@
 // logstat: counts what is in web-server logs, CSV and NDJSON.
 //   ./logstat access.log                               a report
 //   ./logstat --by host --top 10 access.log            the ten busiest hosts
-//   zcat old.log.gz | ./logstat --by status,method     from a pipe
+//   ./logstat --by status,method old.log.gz - <new.log decompressed by gzip; from a pipe
 //   ./logstat --follow --by path --top 20 access.log   while the server writes it
-// The pipeline is in pipeline.cpp: a generator splits lines (lines.hpp), parsers find keys
-// (formats.hpp), a bounded channel carries them to workers, whose tallies are merged (counts.hpp).
+// The pipeline is in pipeline.cpp: inputs are read (input.hpp, gunzip.hpp) and cut into blocks of
+// lines (lines.hpp); on other threads parsers find keys (parsed_block.hpp, formats.hpp) and tallies
+// count them, which are merged in the end (counts.hpp).
 #include <csignal>
 #include <exception>
 #include <optional>

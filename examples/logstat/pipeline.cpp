@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "lines.hpp"
+#include "report.hpp"
 
 namespace logstat {
 
@@ -24,18 +25,21 @@ weft::task<> every(std::chrono::duration<double> period, const std::function<voi
     }
 }
 
+std::shared_ptr<parser> parser_for(const options& wanted, std::string_view name,
+                                   std::string_view block) {
+    const auto first_line = without_byte_order_mark(block.substr(0, block.find('\n')));
+    return make_parser(wanted.format, name, first_line, block, wanted.by);
+}
+
 } // namespace
 
 weft::task<std::optional<int>> job::run(weft::task<int> stop, std::function<void()> on_tick) {
     auto stages = [&](weft::task_group& workers) -> weft::task<std::optional<int>> {
-        for (tally& share : shares_) workers.spawn(count(share));
-
-        auto reading = read_all();
+        auto reading = read_all(workers);
         auto watching = watch(on_tick);
         auto ended =
             co_await weft::when_any(std::move(reading), std::move(stop), std::move(watching));
-        batches_.close(); // the workers finish what is queued and end; the group waits for them
-        co_return std::get<1>(ended);
+        co_return std::get<1>(ended); // the group waits for the workers
     };
     auto stopped = co_await weft::with_task_group(stages);
     merged();
@@ -43,70 +47,86 @@ weft::task<std::optional<int>> job::run(weft::task<int> stop, std::function<void
 }
 
 const tally& job::merged() {
-    for (tally& share : shares_) total_.absorb(share);
+    for (tally& share : idle_) total_.absorb(share);
     return total_;
 }
 
-weft::task<> job::read_all() {
+weft::task<> job::read_all(weft::task_group& workers) {
     // All at once when they are followed: none of them ends.
-    const std::size_t at_once = wanted_.follow ? wanted_.files.size() : files_at_once;
-    auto read_one = [this](std::string name) { return read_input(std::move(name)); };
+    const std::size_t at_once = wanted_.follow    ? wanted_.files.size()
+                                : wanted_.ordered ? 1
+                                                  : files_at_once;
+    auto read_one = [&](std::string path) { return read_input(workers, std::move(path)); };
     co_await weft::for_each_concurrent(wanted_.files, at_once, read_one);
 }
 
 /// An input that fails is reported; the others go on.
-weft::task<> job::read_input(std::string name) {
+weft::task<> job::read_input(weft::task_group& workers, std::string path) {
     input_summary& summary = inputs_.emplace_back();
-    summary.name = name == "-" ? "standard input" : name;
+    summary.name = path == "-" ? "standard input" : path;
     try {
-        co_await feed_lines(std::move(name), summary);
-    } catch (const std::system_error& problem) {
+        input source(std::move(path), wanted_.follow, read_);
+        text_input text(source);
+        co_await read_lines(workers, text, summary);
+    } catch (const std::runtime_error& problem) { // a std::system_error, for instance
         summary.error = problem.what();
     } catch (const std::invalid_argument& problem) { // a field that is not there
         summary.error = summary.name + ": " + problem.what();
     }
 }
 
-weft::task<> job::feed_lines(std::string name, input_summary& summary) {
-    input source(name, wanted_.follow);
-    read_.expected_bytes += source.expected_size();
-    read_.size_known = read_.size_known && source.expected_size() != 0;
-
+weft::task<> job::read_lines(weft::task_group& workers, text_input& text, input_summary& summary) {
     std::vector<char> buffer(chunk_size);
-    line_splitter splitter;
-    std::unique_ptr<parser> parse;
-    for (;;) {
-        const std::size_t size = co_await source.read(buffer);
-        read_.bytes += size;
+    line_cutter cutter;
+    std::shared_ptr<parser> with;
+    std::size_t size = 0;
+    do {
+        size = co_await text.read(buffer);
         const std::string_view chunk(buffer.data(), size);
+        std::string block = size == 0 ? cutter.finish() : cutter.cut(chunk);
+        if (block.empty()) continue;
 
-        batch found;
-        auto note = [&](std::string_view problem) {
-            if (problem.empty() || summary.malformed++ != 0) return;
-            summary.first_malformed = summary.lines;
-            summary.first_problem = problem;
-        };
-        for (line next : size == 0 ? splitter.finish() : splitter.split(chunk)) {
-            ++read_.lines;
-            if (summary.lines++ == 0 && next.text.starts_with("\xEF\xBB\xBF"))
-                next.text.remove_prefix(3);
-            if (!parse) parse = make_parser(wanted_.format, name, next.text, chunk, wanted_.by);
-            note(next.too_long ? "longer than 1 MiB" : parse->parse(next.text, found));
-        }
-        if (size == 0 && parse) note(parse->finish());
+        if (!with) with = parser_for(wanted_, summary.name, block);
+        const std::uint64_t first_line = summary.lines + 1, lines = count_lines(block);
+        summary.lines += lines;
+        read_.lines += lines;
 
-        if (found.records != 0) co_await batches_.send(std::move(found));
-        if (size == 0) co_return;
-    }
+        // While this block waits for its turn, so does the rest of the input.
+        auto permit = co_await parsing_.acquire();
+        auto another = with->another();
+        const bool one_by_one = !another; // such a parser also learns from each block
+        if (one_by_one) another = with;
+        latest_ = workers.spawn(parse(std::move(another), std::move(block), first_line, summary,
+                                      std::move(permit), std::move(latest_)));
+        if (one_by_one) co_await latest_->wait();
+    } while (size != 0 && summary.error.empty());
+
+    const auto problem = with ? with->finish() : std::string_view{};
+    if (!problem.empty() && summary.error.empty()) note({{summary.lines, problem}}, summary);
 }
 
-/// One worker. On one thread more of them do not count faster; they are where a slow step
-/// (a name lookup, a database) would wait without holding up the others.
-weft::task<> job::count(tally& share) {
-    while (auto found = co_await batches_.receive()) {
-        share.add(*found);
-        if (share.distinct_keys() > keys_before_merge) total_.absorb(share);
+/// One block on its way through a worker; the one that was read before it is `before`.
+weft::task<> job::parse(std::shared_ptr<parser> with, std::string block, std::uint64_t first_line,
+                        input_summary& summary, weft::permit,
+                        std::optional<weft::join_handle<>> before) {
+    tally share;
+    if (!idle_.empty()) {
+        share = std::move(idle_.back());
+        idle_.pop_back();
     }
+    auto parsed = co_await weft::to_thread(parse_block, std::move(with), std::move(block),
+                                           first_line, std::move(share));
+    if (wanted_.ordered && before) co_await before->wait();
+
+    if (parsed.counted.distinct_keys() > keys_before_merge) total_.absorb(parsed.counted);
+    idle_.push_back(std::move(parsed.counted));
+    if (!parsed.error.empty()) summary.error = summary.name + ": " + parsed.error;
+    note(parsed.malformed, summary);
+}
+
+void job::note(const std::vector<malformed_line>& lines, input_summary& summary) {
+    summary.add(lines);
+    if (wanted_.malformed) print_malformed(summary.name, lines);
 }
 
 /// Never ends: it is cancelled when the reading does.

@@ -5,6 +5,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <iterator>
@@ -197,6 +198,14 @@ void print_report(output& out, const tally& total, const std::deque<input_summar
     out << "\n";
 }
 
+void print_malformed(std::string_view name, const std::vector<malformed_line>& lines) {
+    std::string text;
+    for (const malformed_line& one : lines)
+        fmt::format_to(std::back_inserter(text), "{}:{}: {}\n", printable(std::string(name)),
+                       one.number, one.problem);
+    std::fputs(text.c_str(), stderr);
+}
+
 bool print_problems(const std::deque<input_summary>& inputs) {
     bool all_read = true;
     for (const input_summary& one : inputs) {
@@ -204,8 +213,8 @@ bool print_problems(const std::deque<input_summary>& inputs) {
             fmt::print(
                 stderr,
                 "logstat: {}: {} of {} lines malformed and left out (the first is line {}: {})\n",
-                printable(one.name), one.malformed, one.lines, one.first_malformed,
-                one.first_problem);
+                printable(one.name), one.malformed, one.lines, one.first_malformed.number,
+                one.first_malformed.problem);
         if (!one.error.empty()) fmt::print(stderr, "logstat: {}\n", printable(one.error));
         all_read = all_read && one.error.empty();
     }

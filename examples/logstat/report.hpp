@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <deque>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "counts.hpp"
@@ -19,6 +20,9 @@ void print_rows(output& out, const std::vector<row>& rows);
 /// The report for people: totals, statuses, busiest hours, the `top` most frequent of each kind.
 void print_report(output& out, const tally& total, const std::deque<input_summary>& inputs,
                   std::size_t top);
+
+/// One line on standard error for each: "access.log:17: not a time".
+void print_malformed(std::string_view name, const std::vector<malformed_line>& lines);
 
 /// One line on standard error for each input with malformed lines or an error.
 /// Returns false if an input could not be read to its end.
