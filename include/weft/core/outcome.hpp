@@ -75,7 +75,10 @@ public:
 
     /// Moves the value out. Errors as `value()`; the error is moved out, too.
     T take() {
-        if (state_ == state::error) std::rethrow_exception(std::exchange(error_, nullptr));
+        if (state_ == state::error) {
+            assert(error_ && "a result is taken once");
+            std::rethrow_exception(std::exchange(error_, nullptr));
+        }
         require_value();
         return take_value();
     }

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <weft/testing/virtual_socket.hpp>
+
+// The options of simulated sockets. Those that mean nothing in a simulation are remembered.
+namespace weft::testing {
+
+inline int get_option(virtual_socket& of, int level, int name) {
+    if (level == SOL_SOCKET) {
+        switch (name) {
+        case SO_ERROR: return of.take_error();
+        case SO_TYPE: return of.type();
+        case SO_DOMAIN: return of.family();
+        case SO_ACCEPTCONN: return of.is_listening();
+        case SO_SNDBUF: return static_cast<int>(of.send_capacity);
+        case SO_RCVBUF: return static_cast<int>(of.receive_capacity);
+        default: break;
+        }
+    }
+    const auto found = of.options.find({level, name});
+    return found == of.options.end() ? 0 : found->second;
+}
+
+inline void set_option(virtual_socket& of, int level, int name, const void* value,
+                       std::size_t size) {
+    if (level == SOL_SOCKET && name == SO_LINGER) {
+        linger how{};
+        std::memcpy(&how, value, std::min(size, sizeof how));
+        of.aborts = how.l_onoff != 0 && how.l_linger == 0;
+        return;
+    }
+    int given = 0;
+    std::memcpy(&given, value, std::min(size, sizeof given));
+    constexpr std::size_t least = 2304; // as Linux: doubled, and not less than this
+    const auto doubled = std::max(static_cast<std::size_t>(std::max(given, 0)) * 2, least);
+    if (level == SOL_SOCKET && name == SO_SNDBUF)
+        of.send_capacity = doubled;
+    else if (level == SOL_SOCKET && name == SO_RCVBUF)
+        of.receive_capacity = doubled;
+    else
+        of.options[{level, name}] = given;
+    if (level == SOL_SOCKET && name == SO_REUSEPORT) of.reuse_port = given != 0;
+    if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY) of.only_v6 = given != 0;
+}
+
+} // namespace weft::testing
