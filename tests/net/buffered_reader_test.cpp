@@ -370,3 +370,17 @@ TEST_CASE("reading lines can end at any point", "[net][buffered_reader]") {
         });
     });
 }
+
+TEST_CASE("a reader need have no limit", "[net][buffered_reader]") {
+    run([]() -> task<> {
+        source from("one\nand a last one", std::size_t(-1), 3);
+        co_await from.with([](auto& reader) -> task<> {
+            const auto first = co_await reader.read_line();
+            CHECK(first == "one");
+            const auto last = co_await reader.read_line();
+            CHECK(last == "and a last one");
+            const auto end = co_await reader.read_line();
+            CHECK_FALSE(end);
+        });
+    });
+}

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <cstddef>
 #include <memory>
 #include <stdexcept>
@@ -11,11 +12,15 @@
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
+
 #include <weft/compose/finally.hpp>
 #include <weft/compose/when_all.hpp>
 #include <weft/compose/with_timeout.hpp>
 #include <weft/coro/task.hpp>
 #include <weft/coro/task_group.hpp>
+#include <weft/loop/event_loop.hpp>
+#include <weft/loop/poll_reactor.hpp>
 #include <weft/net/buffer.hpp>
 #include <weft/net/connect.hpp>
 #include <weft/net/duplex.hpp>
@@ -401,4 +406,51 @@ TEST_CASE("serving can end at any point", "[net][serve]") {
         co_await weft::when_all(
             serve(listener, echo, {.max_connections = 2, .drain = 1ms, .stop = &stop}), clients());
     });
+}
+
+namespace {
+
+/// A reactor that has no room for the first connection that is accepted.
+class full_reactor final : public weft::poll_reactor, private weft::system_calls {
+public:
+    full_reactor() { set_calls(*this); }
+
+private:
+    int accept(int fd, sockaddr* address, socklen_t* size) noexcept override {
+        const int result = system_calls::accept(fd, address, size);
+        if (refused_ < 0) refused_ = result;
+        return result;
+    }
+    int arm(const descriptor& which, bool) noexcept override {
+        if (which.fd == refused_) return refused_ = INT_MAX, ENOSPC;
+        return ::fcntl(which.fd, F_GETFD) < 0 ? errno : 0;
+    }
+
+    int refused_ = -1;
+};
+
+} // namespace
+
+TEST_CASE("a client that cannot be registered is closed, and serve goes on", "[net][serve]") {
+    weft::event_loop loop(std::make_unique<full_reactor>());
+    int served = 0;
+    loop.run([&]() -> task<> {
+        weft::tcp_listener listener(weft::endpoint::loopback(0));
+        weft::event stop;
+        const auto count = [&](weft::tcp_stream) -> task<> {
+            ++served;
+            co_return;
+        };
+        const auto clients = [&]() -> task<> {
+            for (int i = 0; i < 2; ++i) {
+                auto client = co_await weft::connect(listener.local_endpoint());
+                std::array<std::byte, 1> end{};
+                const std::size_t size = co_await client.read_some(end);
+                CHECK(size == 0);
+            }
+            stop.set();
+        };
+        co_await weft::when_all(serve(listener, count, {.stop = &stop}), clients());
+    });
+    CHECK(served == 1);
 }

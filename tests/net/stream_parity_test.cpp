@@ -352,3 +352,39 @@ TEMPLATE_TEST_CASE("parity: buffered readers read from it", "[net][stream_parity
         co_await weft::when_all(write(), read());
     });
 }
+
+TEMPLATE_TEST_CASE("parity: who ends the stream while another one writes is not refused",
+                   "[net][stream_parity]", EACH_STREAM) {
+    on_pair<TestType>([](auto& ours, auto& theirs) -> task<> {
+        const std::string much(16 << 20, 'x');
+        std::error_code writing;
+        std::size_t written = 0, arrived = 0;
+        const auto write = [&]() -> task<> {
+            written = co_await weft::write_all(ours, much, writing);
+        };
+        const auto end = [&]() -> task<> {
+            co_await settle();
+            co_await ours.shutdown_write();
+            for (;;) {
+                const std::string part = co_await read_text(theirs, 65536);
+                if (part.empty()) break;
+                arrived += part.size();
+            }
+        };
+        co_await weft::when_all(write(), end());
+        CHECK(arrived == written);
+        CHECK(writing == std::errc::broken_pipe);
+    });
+}
+
+TEMPLATE_TEST_CASE("parity: of a closed end not even nothing is taken", "[net][stream_parity]",
+                   EACH_STREAM) {
+    on_pair<TestType>([](auto& ours, auto&) -> task<> {
+        ours.close();
+        std::error_code code;
+        co_await ours.read_some(std::span<std::byte>(), code);
+        CHECK(code == std::errc::bad_file_descriptor);
+        code = co_await write_code(ours, "");
+        CHECK(code == std::errc::bad_file_descriptor);
+    });
+}

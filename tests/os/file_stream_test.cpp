@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -255,4 +256,56 @@ TEST_CASE("pipes end well wherever they are ended", "[os][file_stream]") {
         };
         co_await weft::when_all(read(), write());
     });
+}
+
+namespace {
+
+/// Both ends of a terminal that is none.
+struct pseudo_terminal {
+    weft::unique_fd master{::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)}, terminal;
+
+    pseudo_terminal() {
+        ::grantpt(master.get());
+        ::unlockpt(master.get());
+        terminal = weft::unique_fd(::open(::ptsname(master.get()), O_RDWR | O_NOCTTY | O_CLOEXEC));
+    }
+    void type(std::string_view text) {
+        CHECK(::write(master.get(), text.data(), text.size()) == ssize_t(text.size()));
+    }
+};
+
+} // namespace
+
+TEMPLATE_TEST_CASE("of lines that are typed at once all are read", "[os][file_stream]",
+                   EACH_REACTOR) {
+    pseudo_terminal both;
+    weft::event_loop loop(std::make_unique<TestType>());
+    loop.run([&]() -> task<> {
+        auto in = file_stream::borrow(weft::this_loop(), both.terminal.get(), "a terminal");
+        weft::buffered_reader lines(in);
+        for (int round = 0; round != 3; ++round) {
+            const auto read = [&]() -> task<> {
+                for (const auto expected : {"one", "two", "three"}) {
+                    auto line = co_await lines.read_line();
+                    CHECK(line == expected);
+                }
+            };
+            const auto type = [&]() -> task<> {
+                for (int turn = 0; turn != 3; ++turn) co_await weft::yield();
+                both.type("one\ntwo\nthree\n");
+            };
+            co_await weft::with_timeout(10s, weft::when_all(read(), type()));
+        }
+    });
+}
+
+TEST_CASE("the other side of a terminal is borrowed, not made anew", "[os][file_stream]") {
+    pseudo_terminal both;
+    run([&]() -> task<> {
+        auto out = file_stream::borrow(weft::this_loop(), both.master.get(), "a terminal");
+        co_await weft::write_all(out, "typed\n");
+    });
+    char text[16];
+    CHECK(::read(both.terminal.get(), text, sizeof text) == 6);
+    CHECK((::fcntl(both.master.get(), F_GETFL) & O_NONBLOCK) == 0);
 }

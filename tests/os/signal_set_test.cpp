@@ -245,3 +245,24 @@ TEST_CASE("programs that are started have the default action", "[os][signal_set]
         co_return;
     });
 }
+
+TEST_CASE("a set that goes does not catch again what another one has let go",
+          "[os][signal_set]") {
+    struct ::sigaction before {};
+    ::sigaction(SIGUSR1, nullptr, &before);
+    {
+        weft::event_loop loop;
+        const weft::signal_set stays(loop, {SIGUSR1}, weft::repeated_signal::takes_default_action);
+        {
+            const weft::signal_set goes(loop, {SIGUSR1},
+                                        weft::repeated_signal::takes_default_action);
+            ::raise(SIGUSR1);
+        }
+        struct ::sigaction now {};
+        ::sigaction(SIGUSR1, nullptr, &now);
+        CHECK(now.sa_handler == SIG_DFL);
+    }
+    struct ::sigaction after {};
+    ::sigaction(SIGUSR1, nullptr, &after);
+    CHECK(after.sa_handler == before.sa_handler);
+}

@@ -90,6 +90,25 @@ TEST_CASE("hosts talk to each other, and it takes the time of the link", "[testi
     sim.run([&]() -> task<> { co_await talk; });
 }
 
+TEST_CASE("a host runs tasks as well as functions", "[testing][simulation]") {
+    simulation sim;
+    host& server = sim.add_host("server");
+    auto port = []() -> task<std::uint16_t> {
+        weft::udp_socket own(endpoint::any(7));
+        co_await weft::sleep_for(1s);
+        co_return own.local_endpoint().port();
+    };
+
+    sim.run([&]() -> task<> {
+        auto of_task = server.spawn(port());
+        const auto first = co_await of_task;
+        auto of_function = server.spawn(port);
+        const auto second = co_await of_function;
+        CHECK(first == 7);
+        CHECK(second == 7);
+    });
+}
+
 TEST_CASE("resolve knows the hosts by their names", "[testing][simulation]") {
     simulation sim;
     sim.add_host("alpha");

@@ -34,6 +34,8 @@ public:
           generation_(descriptor_->generation) {
         ++descriptor_->sources;
     }
+    /// With the reactor of `other`, which is registered.
+    io_source(const io_source& other, int fd) : io_source(*other.reactor_, fd) {}
     io_source(io_source&& other) noexcept
         : reactor_(std::exchange(other.reactor_, nullptr)), descriptor_(other.descriptor_),
           generation_(other.generation_) {}

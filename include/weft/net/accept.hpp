@@ -8,7 +8,6 @@
 
 #include <sys/socket.h>
 
-#include <weft/loop/event_loop.hpp>
 #include <weft/loop/readiness.hpp>
 #include <weft/net/socket.hpp>
 #include <weft/net/socket_operation.hpp>
@@ -23,7 +22,7 @@ struct accept_call : socket_call {
     static constexpr auto direction = readiness::readable;
     static constexpr const char* name = "accept";
     ssize_t operator()(unique_socket& on) noexcept;
-    Stream result(std::size_t);
+    Stream result(std::size_t) noexcept;
     std::string what(const unique_socket& on) const {
         return detail::with_local("accepting a connection", " on ", on);
     }
@@ -61,13 +60,15 @@ ssize_t accept_call<Stream>::operator()(unique_socket& on) noexcept {
         if (fd < 0) return fd;
         accepted = unique_socket(on.calls(), fd);
         accepted.set_peer(generic, size);
-        return fd;
+        const int error = accepted.attach_beside(on);
+        if (error == 0) return fd;
+        accepted.close();
+        return -error;
     }
 }
 
 template <class Stream>
-Stream accept_call<Stream>::result(std::size_t) {
-    if (accepted.is_open()) accepted.attach(this_loop());
+Stream accept_call<Stream>::result(std::size_t) noexcept {
     return Stream(std::move(accepted));
 }
 

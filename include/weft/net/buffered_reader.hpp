@@ -170,14 +170,16 @@ struct buffered_reader<S>::reading_record {
     bool take() {
         const auto text = reader->buffered();
         const auto size = text.find(separator, searched);
-        if (size <= reader->limit_) {
+        if (size != text.npos && size <= reader->limit_) {
             reader->consume(size + separator.size());
             found = text.substr(0, size);
             if (is_line && found->ends_with('\r')) found->remove_suffix(1);
             return true;
         }
         searched = text.size() - std::min(text.size(), separator.size() - 1);
-        if (size == text.npos && text.size() < reader->limit_ + separator.size()) return false;
+        if (size == text.npos && (text.size() < separator.size() ||
+                                  text.size() - separator.size() < reader->limit_))
+            return false;
         fail(error, errc::limit); // none can begin within the limit any more
         return true;
     }

@@ -79,7 +79,8 @@ public:
         return write(from, &code);
     }
 
-    /// Ends what is written: the peer reads all of it, then the end of the stream.
+    /// Ends what is written: the peer reads all of it, then the end of the stream. A write that
+    /// waits gets EPIPE.
     auto shutdown_write() noexcept { return finishes(pair_, out(), nullptr); }
     auto shutdown_write(std::error_code& code) noexcept { return finishes(pair_, out(), &code); }
 
@@ -170,7 +171,9 @@ struct duplex::transfer {
     }
     std::size_t result() {
         left();
-        const int obstacle = !through ? EBADF : is_empty() ? 0 : through->obstacle(buffer());
+        const int obstacle = !through || own_end().closed ? EBADF
+                             : is_empty()                 ? 0
+                                                          : through->obstacle(buffer());
         const auto error = busy ? make_error_code(errc::busy)
                                 : std::error_code(obstacle, std::system_category());
         if (code)

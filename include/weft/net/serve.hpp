@@ -75,7 +75,8 @@ struct handle_client {
 inline bool is_shortage(const std::error_code& code) noexcept {
     return code == std::errc::too_many_files_open ||
            code == std::errc::too_many_files_open_in_system ||
-           code == std::errc::not_enough_memory || code == std::errc::no_buffer_space;
+           code == std::errc::not_enough_memory || code == std::errc::no_buffer_space ||
+           code == std::errc::no_space_on_device; // in the tables of epoll
 }
 
 /// Accepts the next client, as soon as the system has the means for one more.

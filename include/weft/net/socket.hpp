@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cerrno>
 #include <cstring>
+#include <exception>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -48,6 +49,8 @@ public:
     /// Registers the descriptor with `loop`.
     /// Errors  Throws `std::system_error`; it still owns the descriptor.
     void attach(event_loop& loop) { source_ = io_source(loop.system(), fd_); }
+    /// The same, with the loop that `other` is registered with. Returns an errno, or 0.
+    int attach_beside(const unique_socket& other) noexcept;
 
     /// Returns -1 if there is none.
     int fd() const noexcept { return fd_; }
@@ -142,6 +145,17 @@ inline unique_socket& unique_socket::operator=(unique_socket&& other) noexcept {
     peer_ = other.peer_;
     take_users(other);
     return *this;
+}
+
+inline int unique_socket::attach_beside(const unique_socket& other) noexcept {
+    int result = 0;
+    guarded([&] { source_ = io_source(other.source_, fd_); },
+            [&](const std::exception_ptr& error) {
+                result = ENOMEM;
+                visit_error<std::system_error>(
+                    error, [&](const auto& found) { result = found.code().value(); });
+            });
+    return result;
 }
 
 inline void unique_socket::take_users(unique_socket& other) noexcept {

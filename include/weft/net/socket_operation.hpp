@@ -105,7 +105,7 @@ template <class Call>
 bool socket_operation<Call>::start(branch&) noexcept {
     auto& source = socket().source();
     if (!source.registered()) return finish(-EBADF);
-    if (!enter(Call::direction)) return finish(busy);
+    if (Call::may_wait && !enter(Call::direction)) return finish(busy);
     if (call_.is_empty()) return finish(0);
     // What is known to block need not be asked.
     if ((!Call::may_wait || source.may_be(Call::direction)) && attempt()) return true;

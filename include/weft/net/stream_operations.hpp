@@ -72,7 +72,8 @@ public:
         return operate<send_call<buffers_to_send>>(socket_, &code, from);
     }
 
-    /// Ends what is written: the peer reads all of it, then the end of the stream. Reading goes on.
+    /// Ends what is written: the peer reads all of it, then the end of the stream. Reading goes on;
+    /// a write that waits gets EPIPE.
     auto shutdown_write() noexcept { return operate<shutdown_call>(socket_, nullptr); }
     auto shutdown_write(std::error_code& code) noexcept {
         return operate<shutdown_call>(socket_, &code);

@@ -46,7 +46,8 @@ public:
 
     /// Waits for the next connection. One that has failed before it was accepted is passed over.
     /// Errors  Throws `std::system_error` that names the address: EMFILE, ENFILE, ENOBUFS, ENOMEM
-    ///         (the connection stays in the queue; accept again when there is room), EBADF (it was
+    ///         (the connection stays in the queue; accept again when there is room), ENOSPC (epoll
+    ///         has no room for one more, which is closed; ENOMEM may mean that, too), EBADF (it was
     ///         closed, also meanwhile), errc::busy (another branch waits in `accept`).
     /// Cancel  No connection is lost.
     auto accept() noexcept { return operate<accept_call<tcp_stream>>(socket_, nullptr); }

@@ -35,8 +35,8 @@ namespace weft {
 ///           stream below throws. ENOTCONN before the handshake.
 /// Cancel    A read loses nothing. A write that is cancelled may have written a part; what has been
 ///           encrypted is sent with the next write.
-/// Lifetime  Destroying it, or closing the stream below, says no good-bye to the peer, for whom the
-///           stream is cut off then: `shutdown_write` does.
+/// Lifetime  Nobody uses it when it is destroyed; `close` ends those who wait. Either says no
+///           good-bye to the peer, for whom the stream is cut off then: `shutdown_write` does.
 template <async_stream S>
 class tls_stream {
 public:

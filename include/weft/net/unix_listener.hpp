@@ -26,7 +26,8 @@ namespace weft {
 ///     weft::unix_listener listener("/run/user/1000/player");
 ///
 /// A socket that a dead process has left at the path is replaced; one that somebody listens on is
-/// not, nor is any other file.
+/// not, nor is any other file. Of two processes that begin to listen at one path in the same
+/// moment, one may replace the other's: where that can happen, let them take a lock before.
 /// Ownership  Closes the socket and removes it from the file system, if it is still there. A
 ///            child of `fork` removes nothing. Move-only.
 class unix_listener {

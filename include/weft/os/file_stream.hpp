@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -60,7 +61,8 @@ public:
     ~file_stream() { close(); }
 
     /// Uses what `fd` refers to, which is somebody else's: `fd` stays open, and as it was, after
-    /// this is closed.
+    /// this is closed. Of several that borrow one socket, close the first one last: it has made all
+    /// of them not block, and takes that back.
     /// Errors  Throws `std::system_error`.
     static file_stream borrow(event_loop& loop, int fd, const char* name);
 
@@ -109,8 +111,8 @@ struct file_stream::read_call : socket_call {
     const char* from;
 
     static constexpr auto direction = readiness::readable;
+    // `most` says nothing: a terminal gives one line at a time, however many there are.
     static constexpr const char* name = "read_some";
-    std::size_t most() const noexcept { return to.size(); }
     bool is_empty() const noexcept { return to.empty(); }
     std::size_t result(std::size_t size) const noexcept { return size; }
     std::string what(const unique_socket&) const { return std::string("reading from ") + from; }
@@ -125,7 +127,6 @@ struct file_stream::write_call : socket_call {
 
     static constexpr auto direction = readiness::writable;
     static constexpr const char* name = "write_some";
-    std::size_t most() const noexcept { return from.size(); }
     bool is_empty() const noexcept { return from.empty(); }
     std::size_t result(std::size_t size) const noexcept { return size; }
     std::string what(const unique_socket&) const { return std::string("writing to ") + to; }
@@ -161,9 +162,20 @@ inline int set_non_blocking(int fd, const char* name) {
     return flags;
 }
 
-inline bool is_regular_file(int fd) noexcept {
+/// A file with a position, which whoever opens it anew does not share. It never blocks.
+inline bool has_position(int fd) noexcept {
     struct ::stat what;
-    return ::fstat(fd, &what) == 0 && S_ISREG(what.st_mode);
+    return ::fstat(fd, &what) == 0 && (S_ISREG(what.st_mode) || S_ISBLK(what.st_mode));
+}
+
+/// Whether what would be opened anew is a new thing: the master of another pseudo-terminal.
+inline bool is_cloned_by_open([[maybe_unused]] int fd) noexcept {
+#ifdef TIOCGPTN
+    unsigned number;
+    return ::ioctl(fd, TIOCGPTN, &number) == 0;
+#else
+    return false;
+#endif
 }
 
 } // namespace detail
@@ -188,11 +200,10 @@ inline file_stream file_stream::borrow(event_loop& loop, int fd, const char* nam
     if (access < 0) raise_system_error(errno, std::string("opening ") + name);
     // Not to block is a flag of what the descriptor shares with others: with other processes, and
     // with this one's standard output if that is the same terminal, of which printf knows nothing.
-    // Where the system can open it anew, it gets flags of its own; a regular file would get a
-    // position of its own as well, and never blocks.
+    // Where the system can open it anew, it gets flags of its own.
     unique_fd own;
-    const bool regular = detail::is_regular_file(fd);
-    if (!regular) {
+    const bool never_blocks = detail::has_position(fd);
+    if (!never_blocks && !detail::is_cloned_by_open(fd)) {
         const auto path = "/proc/self/fd/" + std::to_string(fd);
         const int same = access & O_ACCMODE;
         own = unique_fd(::open(path.c_str(), same | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
@@ -201,7 +212,7 @@ inline file_stream file_stream::borrow(event_loop& loop, int fd, const char* nam
     if (!own) {
         own = unique_fd(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
         if (!own) raise_system_error(errno, std::string("opening ") + name);
-        if (!regular) flags = detail::set_non_blocking(own.get(), name);
+        if (!never_blocks) flags = detail::set_non_blocking(own.get(), name);
     }
     file_stream result;
     result.name_ = name;

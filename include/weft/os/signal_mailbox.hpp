@@ -47,7 +47,7 @@ public:
     /// The descriptor was read before: from now on the next signal writes to it.
     template <class F>
     void take(F f) noexcept {
-        woken_.store(false);
+        woken_.exchange(false); // reads what the handler wrote last, so what came before is seen
         for (std::size_t number = 1; number != numbers; ++number)
             if (arrived_[number].load(std::memory_order_relaxed) != 0)
                 f(static_cast<int>(number), arrived_[number].exchange(0));
@@ -73,6 +73,7 @@ private:
 
     static void handle(int signal) noexcept;
     static int catch_it(int signal, const disposition& now) noexcept;
+    static bool is_caught(int signal) noexcept;
     static void restore(int signal, const disposition& now, use last) noexcept;
 
     std::atomic<signal_mailbox*> next_{nullptr};
@@ -101,7 +102,7 @@ inline signal_mailbox::~signal_mailbox() {
         --(mine == use::every ? now.every : now.first);
         if (now.every + now.first == 0)
             restore(static_cast<int>(number), now, mine);
-        else
+        else if (is_caught(static_cast<int>(number)))
             catch_it(static_cast<int>(number), now);
     }
     auto* link = &all.first;
@@ -139,6 +140,12 @@ inline int signal_mailbox::catch_it(int signal, const disposition& now) noexcept
     if (now.every == 0) action.sa_flags |= static_cast<int>(SA_RESETHAND);
     ::sigemptyset(&action.sa_mask);
     return ::sigaction(signal, &action, nullptr) == 0 ? 0 : errno;
+}
+
+// Not by the handler of somebody who has set one since, nor when it has come and is not to again.
+inline bool signal_mailbox::is_caught(int signal) noexcept {
+    struct ::sigaction current {};
+    return ::sigaction(signal, nullptr, &current) == 0 && current.sa_handler == &handle;
 }
 
 inline void signal_mailbox::restore(int signal, const disposition& now, use last) noexcept {

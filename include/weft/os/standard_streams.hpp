@@ -14,7 +14,8 @@ namespace weft {
 /// Closing them leaves the descriptors 0, 1 and 2 open, with the flags that they had, and where the
 /// system can open them anew (terminals, pipes) these never change: std::cout and printf work as
 /// ever in the meantime. What those keep in their buffers is not known here: flush it before you
-/// write here, and read by one of the two only.
+/// write here, and read by one of the two only. Where two are one socket, `file_stream::borrow`
+/// says in which order to close them.
 ///
 ///     auto in = weft::standard_input();
 ///     weft::buffered_reader lines(in);

@@ -64,7 +64,7 @@ public:
 
     template <class T>
     join_handle<T> spawn(task<T> child) {
-        return tasks_.spawn(detail::current_node.with(node_, std::move(child)));
+        return spawn([kept = std::move(child)]() mutable { return std::move(kept); });
     }
     /// Runs `f(args...)` on this host, as `task_group::spawn`.
     template <class F, class... Args>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <atomic>
 #include <concepts>
 #include <exception>
+#include <memory>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -49,12 +49,12 @@ public:
     static constexpr const char* description = "to_thread";
 
     explicit thread_call(worker_threads* threads, F callable, Args... args)
-        : threads_(threads), callable_(std::move(callable)), args_(std::move(args)...) {}
+        : threads_(threads->shared_from_this()), callable_(std::move(callable)),
+          args_(std::move(args)...) {}
 
     void send() { threads_->submit(*this); }
     bool recall() noexcept {
-        // Once it has begun, it does not need the threads, who may be gone when it is done.
-        if (!begun_.load(std::memory_order_acquire) && threads_->withdraw(*this)) {
+        if (threads_->withdraw(*this)) {
             this->release();
             return true;
         }
@@ -67,7 +67,6 @@ private:
     using source = std::conditional_t<std::invocable<F, Args...>, no_source, cancel_source>;
 
     void run() noexcept override {
-        begun_.store(true, std::memory_order_release);
         this->result.set_from([this]() -> thread_call_result_t<F, Args...> {
             if constexpr (std::is_same_v<source, no_source>)
                 return std::apply(std::move(callable_), std::move(args_));
@@ -78,17 +77,15 @@ private:
         this->finish();
     }
     void discard() noexcept override {
-        begun_.store(true, std::memory_order_release);
         this->result.set_error(std::make_exception_ptr(
             error(errc::closed, "a thread pool was destroyed before it could begin a call")));
         this->finish();
     }
 
-    worker_threads* threads_;
+    std::shared_ptr<worker_threads> threads_; // its pool may be gone
     F callable_;
     std::tuple<Args...> args_;
     [[no_unique_address]] source source_;
-    std::atomic<bool> begun_{false};
 };
 
 /// The awaitable that such a call is.

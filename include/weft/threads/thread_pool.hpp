@@ -26,12 +26,15 @@ namespace weft {
 class thread_pool {
 public:
     explicit thread_pool(std::size_t threads)
-        : threads_(std::make_unique<worker_threads>(threads)) {}
+        : threads_(std::make_shared<worker_threads>(threads)) {}
     thread_pool(thread_pool&&) = delete;
     ~thread_pool() {
         // The child of a fork has a copy of this, but none of the threads: nobody to wait for, and
         // locks that nobody will ever let go.
-        if (threads_->is_copied_by_fork()) threads_.release();
+        if (threads_->is_copied_by_fork())
+            new auto(threads_);
+        else
+            threads_->close();
     }
 
     /// Calls `f(args...)` on a thread of this pool: see `to_thread`.
@@ -52,7 +55,7 @@ public:
     std::size_t size() const noexcept { return threads_->limit(); }
 
 private:
-    std::unique_ptr<worker_threads> threads_;
+    std::shared_ptr<worker_threads> threads_; // shared with the calls
 };
 
 /// The pool of this process, which `to_thread` uses: as many threads as there are cores and four

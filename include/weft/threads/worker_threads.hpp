@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -27,13 +28,16 @@ namespace weft {
 /// of the process: these block all but those that a thread causes itself, such as SIGSEGV, and the
 /// profiler's.
 ///
-/// Ownership  The destructor waits for the end of what has begun; what has not is discarded.
-/// Threads    Any, except for the destructor.
-class worker_threads {
+/// Ownership  Shared with what is put in, which may be withdrawn however late.
+/// Lifetime   `close` it before the last owner goes.
+/// Threads    Any; `close`: one that is not of these.
+class worker_threads : public std::enable_shared_from_this<worker_threads> {
 public:
     explicit worker_threads(std::size_t most) noexcept : most_(std::max<std::size_t>(most, 1)) {}
     worker_threads(worker_threads&&) = delete;
-    ~worker_threads();
+
+    /// Waits for the end of what has begun; what has not is discarded. Nothing is put in any more.
+    void close();
 
     /// Has `item.run()` called by a thread.
     /// Errors    Throws `std::system_error` if there is no thread and none can be started; `error`
@@ -67,14 +71,20 @@ private:
 
 // Implementation ------------------------------------------------------------
 
-inline worker_threads::~worker_threads() {
-    {
-        const std::lock_guard lock(mutex_);
-        closing_ = true;
-        changed_.notify_all();
-    }
+inline void worker_threads::close() {
+    std::unique_lock lock(mutex_);
+    closing_ = true;
+    changed_.notify_all();
+    lock.unlock();
     for (auto& each : threads_) each.join();
-    while (!queue_.empty()) queue_.pop_front().discard();
+    threads_.clear();
+    lock.lock();
+    while (!queue_.empty()) {
+        auto& next = queue_.pop_front(); // nobody can withdraw it any more
+        lock.unlock();
+        next.discard();
+        lock.lock();
+    }
 }
 
 inline void worker_threads::submit(runnable& item) {
