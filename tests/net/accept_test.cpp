@@ -46,7 +46,7 @@ TEST_CASE("a connection that failed before it was accepted is passed over", "[ne
     run_on(main, &calls);
 }
 
-TEST_CASE("a system without room is an error that names the address; the connection waits",
+TEST_CASE("a system without room is an error that names the address, and the connection waits",
           "[net][accept]") {
     failing_calls calls;
     const auto error = GENERATE(EMFILE, ENFILE, ENOBUFS, ENOMEM);

@@ -114,7 +114,7 @@ TEST_CASE("a cancelled write has written nothing, a cancelled flush has lost not
     });
 }
 
-TEST_CASE("several branches may write; each write stays whole, in order",
+TEST_CASE("several branches may write, and each write stays whole, in order",
           "[net][buffered_writer]") {
     branches b;
     auto [left, right] = weft::make_duplex(2);

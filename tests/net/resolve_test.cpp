@@ -52,7 +52,7 @@ TEST_CASE("a service may have a name", "[net][resolve]") {
     });
 }
 
-TEST_CASE("a host is looked up on another thread; its addresses keep their order, once each",
+TEST_CASE("a host is looked up on another thread, and its addresses keep their order",
           "[net][resolve]") {
     fake_names names;
     names.blocks = true;

@@ -297,7 +297,7 @@ TEST_CASE("at the end handlers may finish, until the deadline", "[net][serve]") 
     });
 }
 
-TEST_CASE("who drains for no time cancels at once; who has no clients ends at once",
+TEST_CASE("who drains for no time, or has no clients, ends at once",
           "[net][serve]") {
     run([]() -> task<> {
         memory_listener listener;

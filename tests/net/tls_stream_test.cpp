@@ -309,7 +309,7 @@ TEST_CASE("nothing can be read or written before the handshake", "[net][tls_stre
     });
 }
 
-TEST_CASE("a cancelled read loses nothing; a cancelled handshake goes on when it is called again",
+TEST_CASE("a cancelled read loses nothing, and a cancelled handshake goes on when called again",
           "[net][tls_stream]") {
     run([]() -> task<> {
         auto below = weft::make_duplex();

@@ -32,6 +32,15 @@ class task_group_operation final : public fork<task_group_operation<F>> {
         using group::record_error;
         using group::rethrow_errors;
 
+        /// Whether a child did not end by itself because the parent was cancelled.
+        bool was_cut_off() const noexcept { return cut_off_; }
+
+        void child_ended(branch& child, ending how) noexcept override {
+            if (how == ending::cancelled && operation_.waiter()->cancel_requested())
+                cut_off_ = true;
+            task_group::child_ended(child, how);
+        }
+
     private:
         void group_failed() noexcept override {
             operation_.cancel_children(std::source_location::current()); // the body too
@@ -42,6 +51,7 @@ class task_group_operation final : public fork<task_group_operation<F>> {
         }
 
         task_group_operation& operation_;
+        bool cut_off_ = false;
     };
 
     // Calls the body with the group; made when the branch of the body starts.
@@ -66,7 +76,8 @@ public:
         return false;
     }
     branch_owner* children() noexcept override {
-        return group_.empty() ? static_cast<branch_owner*>(this) : &group_;
+        // As long as the body lives, the group is its.
+        return body_.is_done() ? &group_ : static_cast<branch_owner*>(this);
     }
     void on_child(branch& body, ending how) noexcept {
         group_.leave_branch();
@@ -76,7 +87,7 @@ public:
     }
     bool is_waiting() const noexcept { return !group_.empty(); }
     bool has_result() const noexcept {
-        return group_.has_error() || !body_.outcome().was_cancelled();
+        return group_.has_error() || !(body_.outcome().was_cancelled() || group_.was_cut_off());
     }
     const char* describe() const noexcept override { return "with_task_group"; }
 
@@ -114,7 +125,7 @@ concept group_body = std::invocable<std::decay_t<F>&, task_group&> &&
 ///         is rethrown as it is when all have ended; see `on_error`. An error of `body` is
 ///         rethrown under every policy.
 /// Cancel  Cancels the children, newest first, and `body`, and waits for their end. Delivers an
-///         error, or the result of `body` if it was complete.
+///         error, or the result of `body` if all were complete by then.
 template <group_body F>
 auto with_task_group(F body) {
     return prepared<task_group_operation<F>, on_error, F>(on_error::cancel, std::move(body));

@@ -69,6 +69,7 @@ inline const std::error_category& tls_category() noexcept {
     static const struct final : std::error_category {
         const char* name() const noexcept override { return "tls"; }
         std::string message(int code) const override {
+            ::OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS, nullptr);
             const char* reason =
                 ERR_reason_error_string(static_cast<unsigned long>(static_cast<unsigned>(code)));
             return reason ? reason : "unknown TLS error " + std::to_string(code);

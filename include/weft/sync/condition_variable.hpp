@@ -25,8 +25,9 @@ namespace weft {
 ///
 /// Order   The oldest waiter is notified first, then queues for the lock like everybody.
 /// Cancel  A waiter that is cancelled, also while it waits for the lock again, leaves its guard
-///         without the lock: the destructors of its frame run unprotected. A notification that hit
-///         it goes to the next waiter.
+///         without the lock: the destructors of its frame run unprotected, and so does what follows
+///         `try_for(1s, changed.wait(guard))` when the time was not enough: see
+///         `guard.owns_lock()`, and lock again. A notification that hit it goes to the next waiter.
 class condition_variable {
     struct waiting;
     template <class Predicate>

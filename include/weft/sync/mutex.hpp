@@ -78,8 +78,8 @@ struct locking {
 /// runs, so that needs no mutex.
 ///
 ///     auto guard = co_await mutex.lock();
-///     co_await socket.write_some(head);
-///     co_await socket.write_some(body);        // nobody writes in between
+///     co_await weft::write_all(socket, head);
+///     co_await weft::write_all(socket, body);  // nobody writes in between
 ///
 /// Order   First come, first served: handed to the oldest waiter by whoever gives it up, who goes
 ///         to the end of the queue if he wants it again.
