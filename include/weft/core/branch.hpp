@@ -133,7 +133,6 @@ inline void branch::run() noexcept {
 
 inline void scheduler::run(runnable& item) noexcept {
     auto& thread = this_execution;
-    thread.budget = completions_per_resumption;
     constexpr unsigned special = branch::ended_flag | branch::stopping_flag | branch::frames_flag;
     if ((item.flags_ & special) == branch::frames_flag) [[likely]] {
         auto& waiting = static_cast<branch&>(item);
@@ -156,11 +155,13 @@ inline std::size_t scheduler::run_ready() noexcept {
     turn.append(ready_);
     std::size_t count = 0;
     while (!turn.empty()) {
+        thread.budget = completions_per_resumption;
         run(turn.pop_front());
-        // Branches that end at once, one after the other, must starve nobody.
+        // All this is one resumption, however often the stack unwinds: branches that end at once,
+        // one after the other, must starve nobody.
         for (unsigned ends = 0; next_; ++ends) {
             auto& next = *std::exchange(next_, nullptr);
-            if (ends == completions_per_resumption) {
+            if (ends == completions_per_resumption || thread.budget == 0) {
                 enqueue(next);
                 break;
             }
