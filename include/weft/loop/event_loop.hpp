@@ -83,9 +83,7 @@ public:
 
     time_point now() const noexcept { return time_point(duration(reactor_->now())); }
     /// Moves a manual or simulated clock; what is due runs in the next turn.
-    void advance(duration by) noexcept {
-        reactor_->advance(by.count());
-    }
+    void advance(duration by) noexcept { reactor_->advance(by.count()); }
 
     /// Lets the loop poll for at most `limit` before it blocks: what comes meanwhile is served
     /// sooner, by the time that the system takes to wake a thread, and a core is kept busy for it.
