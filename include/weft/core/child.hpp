@@ -96,6 +96,12 @@ protected:
 
     /// Takes the result of what has completed, and destroys what produced it.
     void collect() noexcept;
+    /// Keeps how it ended, and destroys what it ran.
+    void settle(ending how) noexcept {
+        if (how == ending::finished) return collect();
+        clear();
+        this->outcome_.set_cancelled();
+    }
     /// Destroys what it runs; its frames are gone or have never begun.
     void clear() noexcept;
 
@@ -203,12 +209,7 @@ void child<A, Base>::clear() noexcept {
 
 template <forkable A, class Base>
 void child<A, Base>::end(ending how) noexcept {
-    if (how == ending::finished) {
-        collect();
-    } else {
-        clear();
-        this->outcome_.set_cancelled();
-    }
+    settle(how);
     this->report(how);
 }
 

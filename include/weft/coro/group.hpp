@@ -123,12 +123,7 @@ public:
 private:
     void end(ending how) noexcept override {
         this->keep(); // until everybody has been told; what dies here may have its last handle
-        if (how == ending::finished) {
-            this->collect();
-        } else {
-            this->clear();
-            this->outcome_.set_cancelled();
-        }
+        this->settle(how);
         // In a group that cancels, the group gets every error, whoever else joins the child; that
         // of a child that is being started is the starter's.
         auto& owner = static_cast<group&>(this->owner());

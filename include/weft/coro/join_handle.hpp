@@ -41,7 +41,6 @@ public:
     void release() noexcept {
         if (forgo() && this->is_done()) dismiss();
     }
-    bool is_used() const noexcept { return uses_ != 0; }
 
     /// Somebody has received the outcome: an error in it need not be reported.
     void set_joined() noexcept { joined_ = true; }

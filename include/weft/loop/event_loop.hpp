@@ -20,10 +20,12 @@
 #include <weft/loop/default_reactor.hpp>
 #include <weft/loop/inbox.hpp>
 #include <weft/loop/loop_clock.hpp>
+#include <weft/loop/main_branch.hpp>
 #include <weft/loop/manual_reactor.hpp>
 #include <weft/loop/post.hpp>
 #include <weft/loop/reactor.hpp>
 #include <weft/loop/timer_queue.hpp>
+#include <weft/loop/unhandled_hook.hpp>
 
 namespace weft {
 
@@ -121,9 +123,13 @@ public:
     /// `f(std::exception_ptr, std::string_view task_name)` is called with every error that nobody
     /// can receive, instead of printing it.
     template <class F>
-    void on_unhandled(F f);
+    void on_unhandled(F f) {
+        hook_.set(std::move(f));
+    }
 
-    void unhandled(std::exception_ptr error, const char* name) noexcept override;
+    void unhandled(std::exception_ptr error, const char* name) noexcept override {
+        hook_(error, name);
+    }
     void enqueue_threadsafe(runnable& item) noexcept override { inbox_->push(item); }
     void withdraw_threadsafe(runnable& item) noexcept override { inbox_->withdraw(item); }
 
@@ -173,13 +179,6 @@ private:
         event_loop& loop_;
         execution outer_;
     };
-    class unhandled_hook {
-    public:
-        virtual ~unhandled_hook() = default;
-        virtual void call(std::exception_ptr error, std::string_view name) = 0;
-    };
-    template <class A>
-    class main_branch;
 
     template <forkable A>
     fork_result_t<A> run_branch(A main);
@@ -194,7 +193,7 @@ private:
     std::unique_ptr<reactor> reactor_;
     mutable timer_queue timers_; // finding the next deadline sorts
     std::shared_ptr<inbox> inbox_;
-    std::shared_ptr<unhandled_hook> hook_;
+    unhandled_hook hook_;
     std::int64_t last_poll_ = 0;
     std::int64_t spin_ = 0;
     std::atomic<bool> stop_{false};
@@ -211,37 +210,14 @@ inline event_loop& this_loop() {
 
 // Implementation ------------------------------------------------------------
 
-template <class A>
-class event_loop::main_branch final : public branch_owner {
-public:
-    main_branch(event_loop& loop, A&& main) : child_(*this, std::move(main)) {
-        attach(loop, nullptr);
-        adopt(child_);
-        enqueue(child_);
-    }
-    ~main_branch() {
-        drop_children();
-        // What `run` throws by itself goes first.
-        if (auto lost = child_.error()) loop().unhandled(std::move(lost), child_.name());
-    }
-
-    void child_ended(branch&, ending) noexcept override { done_ = true; }
-    const bool& done() const noexcept { return done_; }
-    auto& main() noexcept { return child_; }
-
-private:
-    child<A> child_;
-    bool done_ = false;
-};
-
 template <forkable A>
 fork_result_t<A> event_loop::run_branch(A main) {
     if (this_execution.loop || running_)
         raise<error>(errc::busy, "run: a loop runs on this thread already");
     bind_to_thread();
-    main_branch<A> branch(*this, std::move(main));
-    run_until_done(branch.done(), branch.main());
-    return branch.main().outcome().take();
+    main_branch<A> own(*this, std::move(main));
+    run_until_done(own.done(), own.main());
+    return own.main().outcome().take();
 }
 
 inline time_point loop_clock::now() noexcept { return this_loop().now(); }
@@ -279,16 +255,6 @@ inline std::optional<time_point> event_loop::next_deadline() const noexcept {
     if (has_ready()) return now();
     if (const auto next = timers_.next_deadline()) return time_point(duration(*next));
     return std::nullopt;
-}
-
-inline void event_loop::unhandled(std::exception_ptr error, const char* name) noexcept {
-    if (!hook_) return print_unhandled(error, name);
-    const auto hook = hook_; // which may replace itself
-    guarded([&] { hook->call(error, name); },
-            [&](const std::exception_ptr& second) {
-                print_unhandled(error, name);
-                print_unhandled(second, "on_unhandled");
-            });
 }
 
 // A long turn must not keep timers, descriptors and other threads waiting.
@@ -373,21 +339,6 @@ inline void event_loop::run_until_done(const bool& done, branch& main) {
     stop_.store(false, std::memory_order_relaxed);
     if (!possible || !done)
         raise<deadlock_error>(deadlock);
-}
-
-template <class F>
-void event_loop::on_unhandled(F f) {
-    class typed final : public unhandled_hook {
-    public:
-        explicit typed(F callback) : callback_(std::move(callback)) {}
-        void call(std::exception_ptr error, std::string_view name) override {
-            callback_(std::move(error), name);
-        }
-
-    private:
-        F callback_;
-    };
-    hook_ = std::make_shared<typed>(std::move(f));
 }
 
 } // namespace weft
