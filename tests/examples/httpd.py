@@ -21,36 +21,19 @@ import tempfile
 import threading
 import time
 
+sys.dont_write_bytecode = True
+from checks import check, check_that, finish, holds_within
+
 program = os.path.realpath(sys.argv[1])
 work = tempfile.mkdtemp(prefix="httpd-")
 root = os.path.join(work, "root")
-failures = 0
 started = []  # every process of this test
 soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
 
 
-def check(name, expected, actual):
-    global failures
-    if expected == actual:
-        print("ok:", name)
-    else:
-        failures += 1
-        print(f"FAILED: {name}\n  expected: {expected!r}\n  actual:   {actual!r}")
-    sys.stdout.flush()
-
-
-def check_that(name, condition, shown=""):
-    check(name, True, bool(condition) or f"no: {shown!r}")
-
-
 def wait_until(condition, seconds=20):
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.01)
-    return True
+    return holds_within(seconds, condition)
 
 
 def skip_without(tool, what):
@@ -750,5 +733,4 @@ finally:
             process.wait()
     shutil.rmtree(work, ignore_errors=True)
 
-print("all passed" if failures == 0 else f"{failures} failed")
-sys.exit(1 if failures else 0)
+finish()

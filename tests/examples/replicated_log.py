@@ -11,19 +11,11 @@ import subprocess
 import sys
 import time
 
+sys.dont_write_bytecode = True
+from checks import check, finish
+
 program = os.path.realpath(sys.argv[1])
 is_long = bool(os.environ.get("WEFT_LONG"))
-failures = 0
-
-
-def check(name, expected, actual):
-    global failures
-    if expected == actual:
-        print("ok:", name)
-    else:
-        failures += 1
-        print(f"FAILED: {name}\n  expected: {expected!r}\n  actual:   {actual!r}")
-    sys.stdout.flush()
 
 
 def run(*arguments):
@@ -93,4 +85,4 @@ for wrong in (["--bug", "none-such"], ["--seeds", "many"], ["--entries", "3"], [
     check(f"wrong usage: {wrong}", 2, run(*wrong)[0])
 check("a replay that cannot be read is an error", 1, run("--replay", "7")[0])
 
-sys.exit(1 if failures else 0)
+finish()

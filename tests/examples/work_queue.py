@@ -16,32 +16,17 @@ import tempfile
 import time
 from collections import Counter
 
+sys.dont_write_bytecode = True
+from checks import check, check_that, finish, holds_within
+
 program = os.path.realpath(sys.argv[1])
 work = tempfile.mkdtemp(prefix="work_queue-")
-failures = 0
 started = []  # every process of this test
 
 
-def check(name, expected, actual):
-    global failures
-    if expected == actual:
-        print("ok:", name)
-    else:
-        failures += 1
-        print(f"FAILED: {name}\n  expected: {expected!r}\n  actual:   {actual!r}")
-    sys.stdout.flush()
-
-
-def check_that(name, condition, shown=""):
-    check(name, True, bool(condition) or f"no: {shown!r}")
-
-
 def wait_until(condition, what, seconds=20):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.01)
+    if holds_within(seconds, condition):
+        return True
     check(f"within {seconds} s: {what}", True, False)
     return False
 
@@ -440,5 +425,4 @@ finally:
             each.kill()
             each.wait()
     shutil.rmtree(work, ignore_errors=True)
-print(f"{failures} failures" if failures else "all is well")
-sys.exit(1 if failures else 0)
+finish()
