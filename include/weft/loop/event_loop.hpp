@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <atomic>
 #include <cassert>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,13 +16,13 @@
 #include <weft/core/scheduler.hpp>
 #include <weft/coro/task_group.hpp>
 #include <weft/loop/default_reactor.hpp>
-#include <weft/loop/inbox.hpp>
 #include <weft/loop/loop_clock.hpp>
 #include <weft/loop/main_branch.hpp>
 #include <weft/loop/manual_reactor.hpp>
 #include <weft/loop/post.hpp>
 #include <weft/loop/reactor.hpp>
 #include <weft/loop/timer_queue.hpp>
+#include <weft/loop/turns.hpp>
 #include <weft/loop/unhandled_hook.hpp>
 
 namespace weft {
@@ -38,7 +36,7 @@ namespace weft {
 /// Order    One turn: the system is asked, waiting only if nothing is ready; what is due is queued
 ///          behind what is ready; all that is queued then runs, in order.
 /// Threads  One; only `post_threadsafe`, `handle` and `stop` may be called from others.
-class event_loop : public scheduler {
+class event_loop : public turns {
 public:
     /// Where time comes from. `manual`: it moves by `advance` only. `simulated`: it jumps to the
     /// next deadline when nothing is ready, so that hours pass in no time.
@@ -46,8 +44,8 @@ public:
 
     /// Errors  Throws `std::system_error` if the system has no descriptor left.
     event_loop() : event_loop(time::system) {}
-    explicit event_loop(time source);
-    explicit event_loop(std::unique_ptr<reactor> system);
+    explicit event_loop(time source) : turns(make_reactor(source)) {}
+    explicit event_loop(std::unique_ptr<reactor> system) : turns(std::move(system)) {}
     event_loop(event_loop&&) = delete;
 
     /// Destroys what still runs, newest first: no `finally` runs. Posted callbacks are destroyed.
@@ -144,9 +142,6 @@ public:
     const branch* main() const noexcept { return main_; }
 
 protected:
-    /// Runs what is queued when a turn begins, and returns how many that were. A simulation has its
-    /// own order.
-    virtual std::size_t run_turn() noexcept { return run_ready(); }
     /// The text of the `deadlock_error`, while who waits for what can still be seen.
     virtual std::string deadlock_report() const {
         return "run: nothing can ever become ready, and main has not ended";
@@ -180,23 +175,11 @@ private:
         execution outer_;
     };
 
+    static std::unique_ptr<reactor> make_reactor(time source);
     template <forkable A>
     fork_result_t<A> run_branch(A main);
     void run_until_done(const bool& done, branch& main);
-    bool collect(std::int64_t deadline);
-    bool spin(std::int64_t deadline);
-    bool take_turn(bool block, std::size_t& ran);
-    void breathe() noexcept override;
-
-    static constexpr std::int64_t longest_without_poll = 50'000; // ns, within one turn
-
-    std::unique_ptr<reactor> reactor_;
-    mutable timer_queue timers_; // finding the next deadline sorts
-    std::shared_ptr<inbox> inbox_;
     unhandled_hook hook_;
-    std::int64_t last_poll_ = 0;
-    std::int64_t spin_ = 0;
-    std::atomic<bool> stop_{false};
     bool running_ = false;
     const branch* main_ = nullptr;
     root_group root_{*this};
@@ -222,18 +205,11 @@ fork_result_t<A> event_loop::run_branch(A main) {
 
 inline time_point loop_clock::now() noexcept { return this_loop().now(); }
 
-inline event_loop::event_loop(time source) {
-    if (source == time::system) {
-        reactor_ = std::make_unique<default_reactor>();
-    } else {
-        reactor_ = std::make_unique<manual_reactor>(
-            source == time::manual ? manual_reactor::clock::advances : manual_reactor::clock::jumps);
-    }
-    inbox_ = std::make_shared<inbox>(*reactor_);
+inline std::unique_ptr<reactor> event_loop::make_reactor(time source) {
+    if (source == time::system) return std::make_unique<default_reactor>();
+    return std::make_unique<manual_reactor>(
+        source == time::manual ? manual_reactor::clock::advances : manual_reactor::clock::jumps);
 }
-
-inline event_loop::event_loop(std::unique_ptr<reactor> system)
-    : reactor_(std::move(system)), inbox_(std::make_shared<inbox>(*reactor_)) {}
 
 inline event_loop::~event_loop() {
     if (running_) terminate_with("an event_loop was destroyed while it runs");
@@ -247,57 +223,14 @@ inline event_loop::~event_loop() {
 }
 
 inline void event_loop::stop() noexcept {
-    stop_.store(true, std::memory_order_relaxed);
-    inbox_->wake();
+    // The loop may see the mark at once, and end.
+    inbox_->wake_after([this] { stop_.store(true, std::memory_order_relaxed); });
 }
 
 inline std::optional<time_point> event_loop::next_deadline() const noexcept {
     if (has_ready()) return now();
     if (const auto next = timers_.next_deadline()) return time_point(duration(*next));
     return std::nullopt;
-}
-
-// A long turn must not keep timers, descriptors and other threads waiting.
-inline void event_loop::breathe() noexcept {
-    if (timers_.empty() && reactor_->idle() && inbox_->empty()) return;
-    const auto now = reactor_->now();
-    if (now - last_poll_ < longest_without_poll) return;
-    last_poll_ = now;
-    guarded([&] { collect(reactor::immediately); },
-            [this](std::exception_ptr error) { unhandled(std::move(error), "the event loop"); });
-}
-
-// Queues what has become ready outside. Returns false if it never will be.
-inline bool event_loop::collect(std::int64_t deadline) {
-    bool possible = true;
-    // An idle system costs no call in a turn that does not wait.
-    if (deadline != reactor::immediately || !reactor_->idle() || !inbox_->empty())
-        possible = reactor_->wait(deadline);
-    if (!inbox_->empty()) inbox_->take(ready());
-    if (!timers_.empty()) timers_.expire(reactor_->now());
-    return possible;
-}
-
-// Returns whether there is nothing left to block for: something is ready, or the loop was stopped,
-// by a `wake` that the polling has used up.
-inline bool event_loop::spin(std::int64_t deadline) {
-    const auto stopped = [this] { return stop_.load(std::memory_order_relaxed); };
-    if (spin_ <= 0 || stopped() || !reactor_->is_real_time()) return false;
-    auto now = reactor_->now();
-    for (const auto end = deadline - now < spin_ ? deadline : now + spin_;
-         now < end && !has_ready() && !stopped(); now = reactor_->now())
-        collect(reactor::immediately);
-    return has_ready() || stopped();
-}
-
-inline bool event_loop::take_turn(bool block, std::size_t& ran) {
-    auto deadline = reactor::immediately;
-    if (block && !has_ready())
-        deadline = timers_.next_deadline().value_or(reactor::never);
-    const bool possible =
-        (deadline != reactor::immediately && spin(deadline)) || collect(deadline);
-    ran = run_turn();
-    return possible || ran != 0;
 }
 
 inline std::size_t event_loop::poll() {
@@ -309,10 +242,7 @@ inline std::size_t event_loop::poll() {
 
 inline bool event_loop::run_one() {
     const running_scope scope(*this);
-    // Alone in the world: no timer, no descriptor, and nobody holds a handle by which to post.
-    if (!has_ready() && timers_.empty() && reactor_->idle() && inbox_->empty() &&
-        reactor_->outside_work() == 0 && inbox_.use_count() == 1)
-        return false;
+    if (is_alone()) return false;
     std::size_t ran = 0;
     return take_turn(true, ran);
 }
@@ -322,10 +252,9 @@ inline void event_loop::run_until_done(const bool& done, branch& main) {
     main_ = &main;
     std::size_t ran = 0;
     bool possible = true;
-    const auto stopped = [this] { return stop_.load(std::memory_order_relaxed); };
     do
-        possible = take_turn(!stopped(), ran);
-    while (!done && possible && !stopped());
+        possible = take_turn(!is_stopped(), ran);
+    while (!done && possible && !is_stopped());
 
     std::string deadlock;
     if (!possible) deadlock = deadlock_report();

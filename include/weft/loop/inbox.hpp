@@ -14,7 +14,7 @@ namespace weft {
 /// reach it, so that it outlives the loop and can say that it is gone.
 ///
 /// Order    What was pushed first is taken first.
-/// Threads  `push`, `wake` and `empty`: any. The rest: the loop's.
+/// Threads  `push`, `wake`, `wake_after` and `empty`: any. The rest: the loop's.
 class inbox {
 public:
     explicit inbox(reactor& owner) noexcept : reactor_(&owner) {}
@@ -44,7 +44,14 @@ public:
 
     /// Wakes the loop without leaving anything.
     void wake() noexcept {
+        wake_after([] {});
+    }
+    /// Calls `f()`, by which the loop may learn that it is to end, and wakes it. The loop does not
+    /// get beyond `close` meanwhile.
+    template <class F>
+    void wake_after(F f) noexcept {
         const std::lock_guard lock(mutex_);
+        f();
         if (reactor_) reactor_->wake();
     }
 
