@@ -10,8 +10,11 @@
 #include <vector>
 
 #include <weft/compose/finally.hpp>
+#include <weft/compose/shield.hpp>
 #include <weft/compose/when_all.hpp>
+#include <weft/compose/with_task_group.hpp>
 #include <weft/compose/with_timeout.hpp>
+#include <weft/core/error.hpp>
 #include <weft/coro/task_group.hpp>
 #include <weft/sync/event.hpp>
 #include <weft/time/yield.hpp>
@@ -554,4 +557,59 @@ TEST_CASE("an async_generator ends well wherever it is ended", "[coro][async_gen
         };
         co_await weft::when_all(all_of(counting), close());
     });
+}
+
+TEST_CASE("what a generator's body has spawned cannot wait for the end of the body",
+          "[coro][async_generator]") {
+    for (const bool plain : {false, true}) {
+        run([plain]() -> task<> {
+            std::optional<async_generator<int>> numbers;
+            std::string caught;
+            const auto close = [&]() -> task<> {
+                try {
+                    co_await numbers->close();
+                } catch (const weft::deadlock_error& error) {
+                    caught = error.what();
+                }
+            };
+            const auto make = [&]() -> async_generator<int> {
+                if (plain) {
+                    weft::task_group group;
+                    group.spawn(close);
+                    co_await group.join();
+                } else {
+                    const auto spawn = [&](weft::task_group& group) -> task<> {
+                        group.spawn([&]() -> task<> { co_await weft::shield(close()); });
+                        co_return;
+                    };
+                    co_await weft::with_task_group(spawn);
+                }
+                co_yield 7;
+            };
+            numbers.emplace(make());
+
+            auto* number = co_await numbers->next();
+            REQUIRE(number != nullptr);
+            CHECK(*number == 7);
+            CHECK(caught.find("its own end") != std::string::npos);
+            co_await numbers->close();
+        });
+    }
+}
+
+TEST_CASE("unstarted async_generators that hold each other die without recursion",
+          "[coro][async_generator]") {
+    const auto first = [](tracked) -> async_generator<int> { co_yield 1; };
+    const auto around = [](async_generator<int> inner, tracked) -> async_generator<int> {
+        while (auto* each = co_await inner.next()) co_yield *each;
+    };
+    const no_frame_leaks check;
+
+    {
+        auto all = first(tracked());
+        for (int i = 0; i != 100'000; ++i) all = around(std::move(all), tracked());
+        CHECK(tracked::alive == 100'001);
+    }
+
+    CHECK(tracked::alive == 0);
 }

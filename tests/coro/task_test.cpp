@@ -2,6 +2,7 @@
 #include <weft/coro/task.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -37,6 +38,21 @@ struct throws_when_moved {
     explicit throws_when_moved(int moves) : moves_left(moves) {}
     throws_when_moved(throws_when_moved&& other) : moves_left(other.moves_left - 1) {
         if (moves_left < 0) throw std::runtime_error("moved once too often");
+    }
+};
+
+/// Notes how deep in the stack its objects die.
+struct depth_probe {
+    static inline std::uintptr_t highest = 0, lowest = 0;
+    bool alive = true;
+    depth_probe() = default;
+    depth_probe(depth_probe&& other) : alive(std::exchange(other.alive, false)) {}
+    ~depth_probe() {
+        if (!alive) return;
+        const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+        if (highest == 0) highest = lowest = here;
+        if (here < lowest) lowest = here;
+        if (here > highest) highest = here;
     }
 };
 
@@ -316,4 +332,23 @@ TEST_CASE("tasks of every kind end at any point", "[coro][task]") {
             tracked result = co_await leaf(tracked());
         }
     });
+}
+
+TEST_CASE("unstarted tasks that hold each other are destroyed, however many, in little stack",
+          "[coro][task]") {
+    const auto first = [](tracked, depth_probe) -> task<> { co_return; };
+    const auto around = [](task<> inner, tracked, depth_probe) -> task<> {
+        co_await std::move(inner);
+    };
+    depth_probe::highest = 0;
+    const no_frame_leaks check;
+
+    {
+        auto all = first(tracked(), depth_probe());
+        for (int i = 0; i != 100'000; ++i) all = around(std::move(all), tracked(), depth_probe());
+        CHECK(tracked::alive == 100'001);
+    }
+
+    CHECK(tracked::alive == 0);
+    CHECK(depth_probe::highest - depth_probe::lowest < 65536);
 }

@@ -14,6 +14,7 @@
 #include "support/catch.hpp"
 
 using namespace std::chrono_literals;
+using Catch::Matchers::ContainsSubstring;
 using weft::task;
 using weft::testing::tracked;
 
@@ -60,6 +61,8 @@ TEST_CASE("run in a running loop throws, and runs nothing", "[loop][run]") {
                             co_return;
                         }),
                         weft::error);
+        CHECK_THROWS_WITH(weft::this_loop().run([]() -> task<> { co_return; }),
+                          ContainsSubstring("co_await the task"));
         co_return;
     });
 

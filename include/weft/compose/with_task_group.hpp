@@ -134,5 +134,6 @@ template <group_body F>
 auto with_task_group(on_error policy, F body) {
     return prepared<task_group_operation<F>, on_error, F>(policy, std::move(body));
 }
+void with_task_group(...) = delete; // (policy, [&](weft::task_group& g) -> weft::task<> { ... })
 
 } // namespace weft

@@ -97,6 +97,7 @@ auto with_timeout(std::chrono::duration<Rep, Period> limit, A body) {
     return prepared<timeout_operation<A, duration, true>, A, duration>(std::move(body),
                                                                        to_duration(limit));
 }
+void with_timeout(...) = delete; // (duration, body): a task, or a callable that returns one
 
 /// The same until a point in time.
 template <forkable A>
@@ -111,6 +112,7 @@ auto try_for(std::chrono::duration<Rep, Period> limit, A body) {
     return prepared<timeout_operation<A, duration, false>, A, duration>(std::move(body),
                                                                         to_duration(limit));
 }
+void try_for(...) = delete; // (duration, body): a task, or a callable that returns one
 
 /// The same until a point in time.
 template <forkable A>

@@ -38,49 +38,62 @@ public:
     struct promise_type;
 
     async_generator(async_generator&& other) noexcept
-        : body_(std::exchange(other.body_, nullptr)) {}
+        : unused_(std::exchange(other.unused_, nullptr)),
+          body_(std::exchange(other.body_, nullptr)) {}
     async_generator& operator=(async_generator&& other) noexcept {
         if (this != &other) {
-            if (body_) body_->dispose();
+            dispose();
+            unused_ = std::exchange(other.unused_, nullptr);
             body_ = std::exchange(other.body_, nullptr);
         }
         return *this;
     }
-    ~async_generator() {
-        if (body_) body_->dispose();
-    }
+    ~async_generator() { dispose(); }
 
     /// Waits for the next element. Returns its address, or null at the end; the element is valid
     /// until the next call of `next`.
     /// Errors  Rethrows what the body throws; throws `error` (errc::busy) if somebody waits
-    ///         already, `deadlock_error` if the body asks itself.
-    auto next() noexcept {
-        assert(body_ && "an async_generator that was moved from");
-        return prepared<next_element<T>, generator_body<T>*>(body_);
-    }
+    ///         already, `deadlock_error` if the body asks itself. The first call may throw
+    ///         `std::bad_alloc` itself.
+    auto next() { return prepared<next_element<T>, generator_body<T>*>(body()); }
 
     /// Cancels what the generator is doing and waits until it has ended; then the sequence has no
     /// more elements.
-    /// Errors  Rethrows an error of the body's clean-up.
+    /// Errors  Rethrows an error of the body's clean-up; throws `deadlock_error` in the body itself
+    ///         and in what it has spawned in groups of its own.
     /// Cancel  Waits for the end all the same.
-    auto close() noexcept {
-        assert(body_ && "an async_generator that was moved from");
-        return prepared<close_generator<T>, generator_body<T>*>(body_);
-    }
+    auto close() { return prepared<close_generator<T>, generator_body<T>*>(body()); }
+
+    void begin() = delete; // no range: "while (auto* element = co_await g.next())"
+    void end() = delete;
 
 private:
-    explicit async_generator(generator_body<T>* body) noexcept : body_(body) {}
+    explicit async_generator(generator_frame<T>& frame) noexcept : unused_(&frame) {}
 
-    generator_body<T>* body_;
+    // Made by the first call, not with the frame: a coroutine that fails while it is being made
+    // reads its frame after that was freed, when clang 19 does not optimise.
+    generator_body<T>* body() {
+        assert((unused_ || body_) && "an async_generator that was moved from");
+        if (unused_) {
+            body_ = new generator_body<T>(*unused_);
+            unused_ = nullptr;
+        }
+        return body_;
+    }
+    void dispose() noexcept {
+        if (body_) body_->dispose();
+        if (unused_) detail::destroy_unstarted(*unused_);
+    }
+
+    generator_frame<T>* unused_; // until it belongs to the body
+    generator_body<T>* body_ = nullptr;
 };
 
 // Implementation ------------------------------------------------------------
 
 template <class T>
 struct async_generator<T>::promise_type : generator_frame<T>, frame_pool::allocated {
-    async_generator get_return_object() {
-        return async_generator(new generator_body<T>(*this));
-    }
+    async_generator get_return_object() noexcept { return async_generator(*this); }
     std::suspend_always initial_suspend() const noexcept { return {}; }
     auto final_suspend() const noexcept { return finish_branch{}; }
     void return_void() const noexcept {}

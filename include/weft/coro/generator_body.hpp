@@ -201,7 +201,9 @@ public:
     bool start(branch& waiter) noexcept {
         auto& line = body_->line_;
         busy_ = body_->closer_ != nullptr;
-        own_ = waiter.is_within(line);
+        // The body ends after the groups that were made in it: their children are part of it, too.
+        for (branch* each = &waiter; each && !own_; each = each->owner().parent())
+            own_ = each == &line;
         if (busy_ || own_ || line.is_done()) return true;
         if (!line.is_started()) {
             line.abandon();

@@ -21,6 +21,12 @@ namespace weft {
 template <class T>
 class task_awaiter;
 
+namespace detail {
+/// Destroys a coroutine that has not begun. It may hold another one, and so on, without limit:
+/// from a depth of 64 on, they are destroyed one after the other.
+void destroy_unstarted(frame& unstarted) noexcept;
+} // namespace detail
+
 /// An asynchronous computation that starts when it is awaited, and is awaited once.
 ///
 ///     weft::task<std::size_t> line_count(weft::tcp_stream& in);
@@ -43,15 +49,16 @@ public:
     struct promise_type;
 
     task(task&& other) noexcept : coroutine_(std::exchange(other.coroutine_, {})) {}
+    task(const task&) = delete; // it runs once: "std::move(t)" gives it away
     task& operator=(task&& other) noexcept {
         if (this != &other) {
-            if (coroutine_) coroutine_.destroy();
+            if (coroutine_) detail::destroy_unstarted(coroutine_.promise());
             coroutine_ = std::exchange(other.coroutine_, {});
         }
         return *this;
     }
     ~task() {
-        if (coroutine_) coroutine_.destroy();
+        if (coroutine_) detail::destroy_unstarted(coroutine_.promise());
     }
 
     /// Starts the task and suspends the caller until it completes. Returns what it returned.
@@ -94,6 +101,19 @@ struct task_returns<void> : frame {
 };
 
 // Implementation ------------------------------------------------------------
+
+[[gnu::noinline]] inline void detail::destroy_unstarted(frame& unstarted) noexcept {
+    static constinit thread_local unsigned depth = 0;
+    static constinit thread_local frame* left = nullptr;
+    if (depth == 64) {
+        unstarted.parent = std::exchange(left, &unstarted);
+        return;
+    }
+    ++depth;
+    unstarted.handle().destroy();
+    while (depth == 1 && left) std::exchange(left, left->parent)->handle().destroy();
+    --depth;
+}
 
 /// What a coroutine that runs in a branch does when it awaits: it leaves the place, and adapts
 /// what is not weft's own.

@@ -61,6 +61,7 @@ public:
         return spawn_child(bound_call<std::decay_t<F>, std::decay_t<Args>...>(
             std::forward<F>(f), std::forward<Args>(args)...));
     }
+    void spawn(...) = delete; // (task) or (f, args...): f makes a task; for a T& pass std::ref(x)
 
     template <class T>
     using started = weft::started<T>;

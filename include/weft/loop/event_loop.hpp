@@ -69,6 +69,7 @@ public:
         return run_branch(bound_call<std::decay_t<F>, std::decay_t<Args>...>(
             std::forward<F>(f), std::forward<Args>(args)...));
     }
+    void run(...) = delete; // (task) or (f, args...): f makes a task; for a T& pass std::ref(x)
 
     /// Makes one turn without blocking. Returns how many branches and callbacks ran.
     std::size_t poll();
@@ -114,6 +115,7 @@ public:
     join_handle<call_result_t<F, std::decay_t<Args>...>> spawn(F&& f, Args&&... args) {
         return root_.spawn(std::forward<F>(f), std::forward<Args>(args)...);
     }
+    void spawn(...) = delete; // (task) or (f, args...): f makes a task; for a T& pass std::ref(x)
 
     /// Ends `run` after the turn that runs, or the next one: `main` is cancelled and joined.
     void stop() noexcept;
@@ -196,7 +198,8 @@ inline event_loop& this_loop() {
 template <forkable A>
 fork_result_t<A> event_loop::run_branch(A main) {
     if (this_execution.loop || running_)
-        raise<error>(errc::busy, "run: a loop runs on this thread already");
+        raise<error>(errc::busy, "run: a loop runs on this thread already: co_await the task, or "
+                                 "spawn it on this_loop(), instead of running a second loop");
     bind_to_thread();
     main_branch<A> own(*this, std::move(main));
     run_until_done(own.done(), own.main());

@@ -25,5 +25,6 @@ call_result_t<F, std::decay_t<Args>...> run(F&& f, Args&&... args) {
     event_loop loop;
     return loop.run(std::forward<F>(f), std::forward<Args>(args)...);
 }
+void run(...) = delete; // (task) or (f, args...): f makes a task; for a T& pass std::ref(x)
 
 } // namespace weft
