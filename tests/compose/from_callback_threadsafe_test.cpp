@@ -85,15 +85,16 @@ TEST_CASE("it may complete at once, from the loop's own thread",
 TEST_CASE("errors travel between threads, and the first word counts",
           "[compose][from_callback_threadsafe]") {
     const no_frame_leaks check;
-    threads others;
+    bool first = false, second = true; // a CHECK belongs to one thread
+    std::optional<threads> others(std::in_place);
     weft::run([&]() -> task<> {
         std::error_code code;
         std::string caught;
         try {
             auto begin = [&](auto done) {
-                others.start([done] {
-                    CHECK(done.set_error(std::make_error_code(std::errc::io_error)));
-                    CHECK_FALSE(done.set_value(7));
+                others->start([&, done] {
+                    first = done.set_error(std::make_error_code(std::errc::io_error));
+                    second = done.set_value(7);
                 });
             };
             co_await from_callback_threadsafe<int>(begin);
@@ -109,6 +110,9 @@ TEST_CASE("errors travel between threads, and the first word counts",
         CHECK(code == std::errc::io_error);
         CHECK(caught == "initiator");
     });
+    others.reset();
+    CHECK(first);
+    CHECK_FALSE(second);
 }
 
 TEST_CASE("a value that throws when it is moved is an error of somebody's",
@@ -266,4 +270,38 @@ TEST_CASE("from_callback_threadsafe ends well wherever it is ended",
         co_await group.join();
         static_cast<void>(got);
     });
+}
+
+TEST_CASE("a wait for another thread that ends early withdraws what was begun",
+          "[compose][from_callback_threadsafe]") {
+    branches b;
+    std::vector<threadsafe_completer<int>> kept;
+    int withdrawn = 0, got = 0;
+    const auto wait = [&]() -> task<> {
+        auto begin = [&](auto done) { kept.push_back(done); };
+        auto withdraw = [&] { ++withdrawn; };
+        got += co_await from_callback_threadsafe<int>(begin, withdraw);
+    };
+    const auto cancelled = b.spawn(wait);
+    const auto dropped = b.spawn(wait);
+    const auto accepted = b.spawn(wait);
+    const auto told = b.spawn(wait);
+    b.run();
+
+    b.cancel(cancelled);
+    b.drop(dropped);
+    b.run();
+    CHECK(withdrawn == 2);
+    CHECK_FALSE(kept[0].set_value(1));
+    CHECK_FALSE(kept[1].set_value(1));
+
+    CHECK(kept[2].set_value(1)); // and is lost: the loop has not looked
+    b.cancel(accepted);
+    CHECK(kept[3].set_value(7));
+    b.run();
+
+    CHECK(withdrawn == 2);
+    CHECK(b.was_destroyed(accepted));
+    CHECK(b.has_ended(told));
+    CHECK(got == 7);
 }

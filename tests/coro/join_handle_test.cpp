@@ -360,3 +360,31 @@ TEST_CASE("joins end at any point", "[coro][join_handle]") {
         auto outcome = co_await settler;
     });
 }
+
+TEST_CASE("outside of a coroutine, the result of a child that has ended is taken",
+          "[coro][join_handle]") {
+    test_loop loop;
+    auto number = loop.spawn([]() -> task<std::unique_ptr<int>> {
+        co_return std::make_unique<int>(7);
+    });
+    auto nothing = loop.spawn([]() -> task<> { co_return; });
+    auto failed = loop.spawn([]() -> task<> {
+        throw std::runtime_error("no data");
+        co_return;
+    });
+    auto cancelled = loop.spawn([]() -> task<int&> {
+        co_await weft::sleep_forever();
+        static int never;
+        co_return never;
+    });
+    while (!failed.done()) loop.poll();
+    cancelled.cancel();
+    loop.poll();
+
+    CHECK(*number.take() == 7);
+    nothing.take();
+    CHECK_THROWS_WITH(failed.take(), "no data");
+    CHECK_THROWS_AS(cancelled.take(), weft::cancelled_error);
+    failed = {};
+    CHECK(loop.reported.empty());
+}

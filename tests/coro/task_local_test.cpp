@@ -10,6 +10,7 @@
 
 #include <weft/compose/finally.hpp>
 #include <weft/compose/when_all.hpp>
+#include <weft/compose/with_task_group.hpp>
 #include <weft/compose/with_timeout.hpp>
 #include <weft/coro/task_group.hpp>
 #include <weft/sync/event.hpp>
@@ -241,5 +242,70 @@ TEST_CASE("a task_local ends well wherever it is ended", "[coro][task_local]") {
             co_await group.join();
         };
         co_await local.with({}, body());
+    });
+}
+
+TEST_CASE("a child sees the values of who spawned it, not those around its group",
+          "[coro][task_local]") {
+    run([]() -> task<> {
+        weft::task_group* group = nullptr;
+        weft::event done;
+        weft::join_handle<int> bound, rebound;
+        const auto owner = [&]() -> task<> {
+            const auto body = [&](weft::task_group& own) -> task<> {
+                group = &own;
+                co_await done.wait();
+            };
+            co_await weft::with_task_group(body);
+        };
+        const auto other = [&]() -> task<> {
+            bound = group->spawn(get_later());
+            const auto again = [&]() -> task<> {
+                rebound = group->spawn(get_later());
+                co_return;
+            };
+            co_await number.with(3, again());
+        };
+        const auto foreign = [&]() -> task<> {
+            co_await weft::yield();
+            co_await number.with(2, other());
+            done.set();
+        };
+        co_await weft::when_all(number.with(1, owner()), foreign());
+
+        const int two = co_await std::move(bound);
+        const int three = co_await std::move(rebound);
+        CHECK(two == 2);
+        CHECK(three == 3);
+    });
+}
+
+TEST_CASE("who has no value of its own gives none to a child, whatever its group lies in",
+          "[coro][task_local]") {
+    run([]() -> task<> {
+        weft::task_group* group = nullptr;
+        weft::event done;
+        weft::join_handle<int> spawned, posted;
+        const auto owner = [&]() -> task<> {
+            const auto body = [&](weft::task_group& own) -> task<> {
+                group = &own;
+                co_await done.wait();
+            };
+            co_await weft::with_task_group(body);
+        };
+        const auto foreign = [&]() -> task<> {
+            co_await weft::yield();
+            spawned = group->spawn(get_later());
+            weft::this_loop().post([&] {
+                posted = group->spawn(get_later());
+                done.set();
+            });
+        };
+        co_await weft::when_all(number.with(1, owner()), foreign());
+
+        const int by_task = co_await std::move(spawned);
+        const int by_callback = co_await std::move(posted);
+        CHECK(by_task == -1);
+        CHECK(by_callback == -1);
     });
 }

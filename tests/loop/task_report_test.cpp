@@ -2,6 +2,8 @@
 #include <weft/loop/task_report.hpp>
 
 #include <chrono>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include <weft/compose/when_all.hpp>
@@ -100,4 +102,29 @@ TEST_CASE("a report lists groups that it is told of", "[loop][task_report]") {
 
     CHECK(report.text() == "alpha/task 1: has not started\n");
     loop.poll();
+}
+
+TEST_CASE("who has ended and left a lock behind is nobody to a report", "[loop][task_report]") {
+    std::string text;
+    run([&]() -> task<> {
+        weft::mutex mutex;
+        weft::task_group group;
+        using guard = std::optional<weft::lock_guard>;
+        std::unique_ptr<guard> left;
+        group.spawn([&]() -> task<> {
+            left.reset(new guard(mutex.try_lock()));
+            co_return;
+        });
+        const auto sleeper = [&]() -> task<> { co_await weft::sleep_for(1s); };
+        co_await weft::yield();
+        group.spawn(sleeper); // in the place of the first, perhaps
+        group.spawn([&]() -> task<> { auto own = co_await mutex.lock(); });
+        co_await weft::yield();
+        text = weft::report_tasks(weft::this_loop());
+        left.reset();
+        co_await group.join();
+    });
+
+    CHECK(without_lines(text).find("  task 2: waits in mutex.lock at task_report_test.cpp:#, "
+                                   "because of ") != std::string::npos);
 }

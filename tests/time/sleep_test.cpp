@@ -2,6 +2,7 @@
 #include <weft/time/sleep.hpp>
 
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -11,9 +12,11 @@
 #include <type_traits>
 #include <vector>
 
+#include <weft/compose/with_timeout.hpp>
 #include <weft/core/error.hpp>
 #include <weft/coro/task.hpp>
 #include <weft/coro/task_group.hpp>
+#include <weft/time/ticker.hpp>
 #include <weft/time/yield.hpp>
 
 #include "support/catch.hpp"
@@ -167,6 +170,62 @@ TEST_CASE("any kind of duration can be slept", "[time][sleep]") {
     STATIC_REQUIRE(weft::to_duration(std::chrono::hours::min()) == duration::min());
     STATIC_REQUIRE(weft::to_duration(duration::max()) == duration::max());
     STATIC_REQUIRE(weft::to_duration(std::chrono::duration<double>(-1e300)) == duration::min());
+    STATIC_REQUIRE(weft::to_duration(std::chrono::duration<unsigned char>(255)) == 255s);
+    STATIC_REQUIRE(weft::to_duration(std::chrono::duration<std::int8_t, std::ratio<1, 7>>(-1)) ==
+                   -142'857'142ns);
+}
+
+TEST_CASE("no kind of duration overflows on its way to nanoseconds", "[time][sleep]") {
+    using std::numeric_limits;
+    using thirds = std::chrono::duration<long long, std::ratio<1, 3>>;
+    using sevenths = std::chrono::duration<std::uint64_t, std::ratio<1, 7'000'000'000>>;
+    using seconds = std::chrono::duration<double>;
+
+    // A thousand years of thirds do not fit, a hundred years do, though 10^9 times them do not.
+    STATIC_REQUIRE(weft::to_duration(thirds(94'608'000'000)) == duration::max());
+    STATIC_REQUIRE(weft::to_duration(thirds(9'460'800'000)) == 3'153'600'000s);
+    STATIC_REQUIRE(weft::to_duration(thirds::max()) == duration::max());
+    STATIC_REQUIRE(weft::to_duration(thirds::min()) == duration::min());
+    STATIC_REQUIRE(weft::to_duration(sevenths(700)) == 100ns);
+    STATIC_REQUIRE(weft::to_duration(sevenths(701)) == 101ns);
+    STATIC_REQUIRE(weft::to_duration(sevenths::max()) > 2'635'249'153'000'000'000ns);
+    STATIC_REQUIRE(weft::to_duration(std::chrono::years(100'000)) == duration::max());
+    STATIC_REQUIRE(weft::to_duration(std::chrono::duration<std::uint64_t, std::nano>::max()) ==
+                   duration::max());
+
+    CHECK(weft::to_duration(seconds(numeric_limits<double>::infinity())) == duration::max());
+    CHECK(weft::to_duration(seconds(-numeric_limits<double>::infinity())) == duration::min());
+    CHECK(weft::to_duration(seconds(numeric_limits<double>::quiet_NaN())) == duration::min());
+    // Around the end of what fits, where a double has steps of microseconds.
+    for (double near = 9223372036.8547; near < 9223372036.8549; near = std::nextafter(near, 1e10)) {
+        const auto rounded = weft::to_duration(seconds(near));
+        CHECK(rounded > 9223372036854000000ns);
+        CHECK(weft::to_duration(seconds(-near)) < -9223372036854000000ns);
+    }
+}
+
+TEST_CASE("what takes a duration takes any", "[time][sleep]") {
+    run([]() -> task<> {
+        using seconds = std::chrono::duration<double>;
+        const auto begin = weft::loop_clock::now();
+        const auto wait = [](auto length) -> task<> { co_await sleep_for(length); };
+        const seconds no_number(std::numeric_limits<double>::quiet_NaN());
+        const seconds endless(std::numeric_limits<double>::infinity());
+
+        co_await sleep_for(no_number);
+        CHECK(weft::loop_clock::now() == begin);
+        co_await weft::with_timeout(endless, wait(std::chrono::duration<int, std::ratio<1, 3>>(3)));
+        CHECK(weft::loop_clock::now() == begin + 1s);
+        auto none = co_await weft::try_for(no_number, wait(1s));
+        CHECK_FALSE(none);
+        auto late = co_await weft::try_for(1h, wait(endless));
+        CHECK_FALSE(late);
+        auto later = co_await weft::try_for(1h, wait(std::chrono::years(100'000)));
+        CHECK_FALSE(later);
+        weft::ticker never(endless);
+        auto no_tick = co_await weft::try_for(1h, never.next());
+        CHECK_FALSE(no_tick);
+    });
 }
 
 TEST_CASE("a deadline is reckoned from now, and saturates", "[time][sleep]") {

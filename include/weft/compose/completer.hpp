@@ -10,6 +10,7 @@
 #include <weft/core/error.hpp>
 #include <weft/core/frame_pool.hpp>
 #include <weft/core/outcome.hpp>
+#include <weft/core/raise.hpp>
 #include <weft/core/scheduler.hpp>
 
 namespace weft {
@@ -36,6 +37,20 @@ public:
 protected:
     ~completion() = default;
 };
+
+/// What the waiter gets when every completer is gone: `error` (errc::closed), or `std::bad_alloc` if
+/// there is no memory for that.
+template <class T>
+outcome<T> no_completion() noexcept {
+    outcome<T> result;
+    guarded(
+        [&] {
+            result.set_error(std::make_exception_ptr(
+                error(errc::closed, "a completer was destroyed and had not completed")));
+        },
+        [&](std::exception_ptr instead) { result.set_error(std::move(instead)); });
+    return result;
+}
 
 /// Completes an awaitable made by `from_callback`, once, from wherever a callback is called.
 ///
@@ -129,10 +144,7 @@ public:
 private:
     // Every completer is gone, and the waiter would wait for ever.
     void abandon() noexcept {
-        outcome<T> result;
-        result.set_error(std::make_exception_ptr(
-            error(errc::closed, "a completer was destroyed and had not completed")));
-        complete(std::move(result));
+        complete(no_completion<T>());
     }
 
     completion_waiter<T>* waiter_;

@@ -77,9 +77,10 @@ private:
 /// Makes an awaitable of an interface that calls back.
 ///
 ///     weft::task<std::string> look_up(resolver& r, std::string host) {
-///         co_return co_await weft::from_callback<std::string>([&](auto done) {
-///             r.look_up(host, [done](std::string address) { done.set_value(address); });
+///         auto address = co_await weft::from_callback<std::string>([&](auto done) {
+///             r.look_up(host, [done](std::string found) { done.set_value(found); });
 ///         });
+///         co_return address;
 ///     }
 ///
 /// Calls `initiate(completer<T>)` when it is awaited; completes when somebody calls a `set_` of

@@ -46,10 +46,7 @@ public:
         mutex_.unlock();
         if (left == 0) delete this;
         if (!abandoned) return;
-        outcome<T> result;
-        result.set_error(std::make_exception_ptr(
-            error(errc::closed, "a completer was destroyed and had not completed")));
-        complete(std::move(result));
+        complete(no_completion<T>());
         release();
     }
     bool complete(outcome<T>&& result) noexcept override {
@@ -109,6 +106,14 @@ template <class T, std::invocable<threadsafe_completer<T>> F>
 auto from_callback_threadsafe(F initiate) {
     return prepared<callback_operation<T, threadsafe_completion_state<T>, F, leave_it>, F,
                     leave_it>(std::move(initiate), {});
+}
+
+/// The same, and `on_cancel()` is called, on the loop's thread, if the wait ends before a completer
+/// was accepted, by a cancel or by a drop.
+template <class T, std::invocable<threadsafe_completer<T>> F, std::invocable C>
+auto from_callback_threadsafe(F initiate, C on_cancel) {
+    return prepared<callback_operation<T, threadsafe_completion_state<T>, F, C>, F, C>(
+        std::move(initiate), std::move(on_cancel));
 }
 
 } // namespace weft

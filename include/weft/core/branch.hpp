@@ -19,7 +19,9 @@ inline scheduler& branch::loop() const noexcept { return owner_->loop(); }
 
 inline binding* branch::bindings() const noexcept {
     if (binding::alive == 0) return nullptr;
-    for (const branch* each = this; each; each = each->owner().parent())
+    // Not beyond a group: a child has those of who spawned it, not those around its group.
+    for (const branch* each = this; each;
+         each = each->owner().spawns() ? nullptr : each->owner().parent())
         if (each->notes_ && each->notes_->bindings) return each->notes_->bindings;
     return nullptr;
 }

@@ -15,9 +15,12 @@ public:
     virtual bool withdraw() noexcept = 0;
     /// The branches that it waits for, if it waits for branches.
     virtual branch_owner* children() noexcept { return nullptr; }
-    /// The branch whose doing it waits for, if it is known and none of `children`: who holds the
-    /// lock, the child that is joined. For the dump.
+    /// The branch whose doing it waits for, if it is known and none of `children`: the child that
+    /// is joined. For the dump.
     virtual branch* waits_for() const noexcept { return nullptr; }
+    /// The branch that took the lock it waits for. It may have ended since, and left the lock to
+    /// somebody else: only its address means anything.
+    virtual const branch* locked_by() const noexcept { return nullptr; }
     /// What it is, for the dump: "sleep", "mutex.lock".
     virtual const char* describe() const noexcept { return "operation"; }
 

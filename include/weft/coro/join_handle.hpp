@@ -158,6 +158,15 @@ public:
     /// Waits until the child has ended and returns how. Once, instead of `co_await`.
     auto settled() noexcept { return description<detail::as_outcome>(); }
 
+    /// Returns the result of a child that has ended, without waiting: for outside of a coroutine.
+    /// Once, instead of `co_await`.
+    /// Errors  As `co_await`.
+    /// Precondition  The handle is not empty, and `done()`.
+    T take() {
+        assert(child_ && child_->is_done() && "the result of a child that has not ended");
+        return detail::as_value::result(*child_);
+    }
+
     /// Asks the child to end; see `branch::cancel`. Returns at once.
     void cancel(std::source_location at = std::source_location::current()) noexcept {
         if (child_) child_->cancel(at);

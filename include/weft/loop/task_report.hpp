@@ -55,11 +55,11 @@ public:
 private:
     void list(const branch& first, std::string_view prefix);
     std::string label(const branch& who, std::string_view prefix);
-    std::string name(const branch& who) const;
-    bool lists(const branch& who) const noexcept { return find(who) != entries_.end(); }
-    std::vector<entry>::const_iterator find(const branch& who) const noexcept {
+    std::string name(const branch* who) const;
+    bool lists(const branch& who) const noexcept { return find(&who) != entries_.end(); }
+    std::vector<entry>::const_iterator find(const branch* who) const noexcept {
         return std::find_if(entries_.begin(), entries_.end(),
-                            [&](const entry& each) { return each.who == &who; });
+                            [=](const entry& each) { return each.who == who; });
     }
     static void append_place(std::string& text, const frame& where);
 
@@ -106,10 +106,13 @@ inline std::string task_report::label(const branch& who, std::string_view prefix
     return text.append("task ").append(std::to_string(++unnamed_));
 }
 
-inline std::string task_report::name(const branch& who) const {
-    const branch* task = &who; // whose name it is
+// `who` may be gone, unless it is listed.
+inline std::string task_report::name(const branch* who) const {
+    auto found = find(who);
+    if (found == entries_.end()) return "somebody";
+    const branch* task = who; // whose name it is
     while (!task->owner().spawns() && task->owner().parent()) task = task->owner().parent();
-    const auto found = find(*task);
+    found = find(task);
     return found == entries_.end() ? "somebody" : found->label;
 }
 
@@ -139,8 +142,9 @@ inline std::string task_report::line(const branch& who) const {
         if (count == most) text += ", ...";
     }
     if (who.cancel_requested()) text += ", is being cancelled";
-    if (auto* other = awaited ? awaited->waits_for() : nullptr)
-        text.append(", because of ").append(name(*other));
+    const branch* other = awaited ? awaited->waits_for() : nullptr;
+    if (awaited && !other) other = awaited->locked_by();
+    if (other) text.append(", because of ").append(name(other));
     return text;
 }
 

@@ -4,15 +4,15 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <optional>
 #include <stdexcept>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 
-#include <weft/core/error.hpp>
 #include <weft/core/intrusive_list.hpp>
 #include <weft/core/raise.hpp>
+#include <weft/sync/outgoing.hpp>
 #include <weft/sync/ring.hpp>
 #include <weft/sync/wait_queue.hpp>
 
@@ -44,6 +44,7 @@ template <class T>
 class broadcast {
     static_assert(std::is_object_v<T> && std::is_copy_constructible_v<T>,
                   "every subscriber of a broadcast gets a copy of the item");
+    using stored = std::remove_cv_t<T>;
     struct sending;
     struct receiving;
 
@@ -64,16 +65,19 @@ public:
     /// Sends `item` to all who have subscribed; waits only if the policy says so.
     /// Errors  Throws `closed_error` if the broadcast is closed, before or while it waits.
     auto send(T item) { return wait_queue::wait<sending>(this, std::move(item)); }
+    /// As `send`, but says in `error` whether the broadcast is closed.
+    auto send(T item, std::error_code& error) {
+        return wait_queue::wait<sending>(this, std::move(item), &error);
+    }
 
     /// Senders are refused from now on. Subscriptions get what they have not received, then nothing.
     void close() noexcept;
     bool closed() const noexcept { return closed_; }
 
 private:
-    // An item and how many have still to receive it: never more than of the item behind it.
+    // An item, and how many have still to receive it: never more than of the item behind it.
     struct slot {
-        slot(T& sent, std::size_t subscriptions) : item(std::move(sent)), readers(subscriptions) {}
-        std::remove_cv_t<T> item;
+        stored item;
         std::size_t readers;
     };
 
@@ -83,7 +87,7 @@ private:
     std::uint64_t end() const noexcept { return first_ + items_.size(); }
 
     bool accept(sending& sender) noexcept;
-    void put(T& item);
+    void put(sending& sender) noexcept;
     void offer() noexcept {
         for (auto* each = subscriptions_.first(); each; each = subscriptions_.after(*each))
             each->offer();
@@ -133,7 +137,6 @@ private:
     bool at_end() const noexcept { return !source_ || (source_->closed_ && available() == 0); }
     void take_over(subscription& other) noexcept;
     void offer() noexcept;
-    void received() noexcept;
     void leave() noexcept;
 
     broadcast* source_ = nullptr; // null: disconnected
@@ -146,21 +149,16 @@ private:
 // Implementation ------------------------------------------------------------
 
 template <class T>
-struct broadcast<T>::sending {
-    sending(broadcast* to, T&& sent) : target(to), item(std::move(sent)) {}
+struct broadcast<T>::sending : outgoing<stored> {
+    sending(broadcast* to, T&& sent, std::error_code* answer = nullptr)
+        : outgoing<stored>(std::move(sent), answer), target(to) {}
 
     wait_queue& queue() noexcept { return target->senders_; }
     bool begin() noexcept { return target->accept(*this); }
-    void result() {
-        if (refused) raise<closed_error>("the broadcast is closed");
-        if (error) std::rethrow_exception(error);
-    }
+    void result() { this->finish("the broadcast is closed"); }
     static constexpr const char* name = "broadcast.send";
 
     broadcast* target;
-    std::exception_ptr error; // the item could not be moved
-    bool refused = false;
-    T item;
 };
 
 template <class T>
@@ -190,7 +188,9 @@ struct broadcast<T>::receiving {
             result.emplace(std::move_if_noexcept(item));
         else
             result.emplace(std::as_const(item));
-        reader->received();
+        ++reader->next_;
+        --readers;
+        reader->source_->remove_received();
         return result;
     }
     void give_back() noexcept {
@@ -212,18 +212,16 @@ broadcast<T>::broadcast(std::size_t capacity, lagging policy)
 
 template <class T>
 bool broadcast<T>::accept(sending& sender) noexcept {
-    sender.refused = closed_;
-    if (closed_) return true;
+    if (closed_) return sender.refused = true;
     if (policy_ == lagging::wait && items_.size() + 1 == items_.capacity()) return false;
-    guarded([&] { put(sender.item); },
-            [&](std::exception_ptr error) { sender.error = std::move(error); });
+    put(sender);
     return true;
 }
 
 template <class T>
-void broadcast<T>::put(T& item) {
+void broadcast<T>::put(sending& sender) noexcept {
     if (readers_ == 0) return;
-    items_.push_back(item, readers_);
+    sender.attempt([this](auto& item) { items_.push_back(std::move(item), readers_); });
     if (items_.full()) discard_oldest();
     offer();
 }
@@ -252,9 +250,7 @@ template <class T>
 void broadcast<T>::remove_received() noexcept {
     for (; !items_.empty() && items_.front().readers == 0; ++first_) items_.pop_front();
     while (!senders_.empty() && items_.size() + 1 != items_.capacity()) {
-        auto& sender = request_of<sending>(senders_.front());
-        guarded([&] { put(sender.item); },
-                [&](std::exception_ptr error) { sender.error = std::move(error); });
+        put(request_of<sending>(senders_.front()));
         senders_.wake_one();
     }
 }
@@ -262,10 +258,7 @@ void broadcast<T>::remove_received() noexcept {
 template <class T>
 void broadcast<T>::close() noexcept {
     closed_ = true;
-    while (!senders_.empty()) {
-        request_of<sending>(senders_.front()).refused = true;
-        senders_.wake_one();
-    }
+    refuse_all<sending>(senders_);
     offer();
 }
 
@@ -289,12 +282,6 @@ void broadcast<T>::subscription::offer() noexcept {
         receivers_.serve_one();
     }
     if (at_end()) receivers_.wake_all();
-}
-
-template <class T>
-void broadcast<T>::subscription::received() noexcept {
-    --source_->at(next_++).readers;
-    source_->remove_received();
 }
 
 template <class T>

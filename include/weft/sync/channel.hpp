@@ -4,11 +4,13 @@
 #include <cstddef>
 #include <exception>
 #include <optional>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 
 #include <weft/core/error.hpp>
 #include <weft/core/raise.hpp>
+#include <weft/sync/outgoing.hpp>
 #include <weft/sync/ring.hpp>
 #include <weft/sync/wait_queue.hpp>
 
@@ -48,6 +50,10 @@ public:
     /// Waits until there is room for `item`; in a channel without capacity, until it is received.
     /// Errors  Throws `closed_error` if the channel is closed, before or while it waits.
     auto send(T item) { return wait_queue::wait<sending>(this, std::move(item)); }
+    /// As `send`, but says in `error` whether the channel is closed.
+    auto send(T item, std::error_code& error) {
+        return wait_queue::wait<sending>(this, std::move(item), &error);
+    }
 
     /// Waits for an item. Returns nothing if the channel is closed and nothing is left in it.
     auto receive() noexcept { return wait_queue::wait<receiving>(this); }
@@ -112,27 +118,16 @@ private:
 // Implementation ------------------------------------------------------------
 
 template <class T>
-struct channel<T>::sending {
-    sending(channel* to, T&& sent) : target(to), item(std::move(sent)) {}
+struct channel<T>::sending : outgoing<stored> {
+    sending(channel* to, T&& sent, std::error_code* answer = nullptr)
+        : outgoing<stored>(std::move(sent), answer), target(to) {}
 
     wait_queue& queue() noexcept { return target->senders_; }
     bool begin() noexcept { return target->accept(*this); }
-    /// Moves the item to where `move(item)` moves it; what that throws is the sender's.
-    template <class Move>
-    void attempt(Move move) noexcept {
-        guarded([&] { move(item); },
-                [this](std::exception_ptr thrown) { error = std::move(thrown); });
-    }
-    void result() {
-        if (refused) raise<closed_error>();
-        if (error) std::rethrow_exception(error);
-    }
+    void result() { this->finish("the channel is closed"); }
     static constexpr const char* name = "channel.send";
 
     channel* target;
-    std::exception_ptr error; // the item could not be moved
-    bool refused = false;
-    stored item;
 };
 
 template <class T>
@@ -279,10 +274,7 @@ template <class T>
 void channel<T>::close() noexcept {
     if (closed_) return;
     closed_ = true;
-    while (!senders_.empty()) {
-        request_of<sending>(senders_.front()).refused = true;
-        senders_.wake_one();
-    }
+    refuse_all<sending>(senders_);
     offer();
 }
 

@@ -214,7 +214,7 @@ public:
         if constexpr (requires { request_.give_back(); }) request_.queue().keep(*this);
     }
     const char* describe() const noexcept override { return Request::name; }
-    branch* waits_for() const noexcept override {
+    const branch* locked_by() const noexcept override {
         if constexpr (requires { request_.holder(); })
             return request_.holder();
         else

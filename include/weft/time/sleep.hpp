@@ -3,7 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
-#include <limits>
+#include <type_traits>
 
 #include <weft/core/operation.hpp>
 #include <weft/core/prepared.hpp>
@@ -13,7 +13,8 @@
 
 namespace weft {
 
-/// Rounds `d` up to nanoseconds; what is too long for them becomes the longest there is.
+/// Rounds `d` up to nanoseconds; what is too long for them becomes the longest there is, and what
+/// is no number (NaN) the shortest, which is over at once.
 template <class Rep, class Period>
 constexpr duration to_duration(std::chrono::duration<Rep, Period> d) noexcept;
 
@@ -73,9 +74,17 @@ inline auto sleep_until(time_point deadline) noexcept {
 template <class Rep, class Period>
 constexpr duration to_duration(std::chrono::duration<Rep, Period> d) noexcept {
     using wide = std::chrono::duration<long double, duration::period>;
-    if (wide(d) >= wide(duration::max())) return duration::max();
-    if (wide(d) <= wide(duration::min())) return duration::min();
-    return std::chrono::ceil<duration>(d);
+    const wide length = d;
+    if (!(length > wide(duration::min()))) return duration::min();
+    if (!(length < wide(duration::max()))) return duration::max();
+    if constexpr (std::is_convertible_v<std::chrono::duration<std::int64_t, Period>, duration> &&
+                  !std::chrono::treat_as_floating_point_v<Rep>) {
+        return std::chrono::duration_cast<duration>(d); // exact: a multiple of nanoseconds
+    } else {
+        // Not `ceil`, whose steps between overflow for what fits well in the end.
+        const duration whole(static_cast<duration::rep>(length.count()));
+        return wide(whole) < length ? whole + duration(1) : whole;
+    }
 }
 
 template <class Rep, class Period>
