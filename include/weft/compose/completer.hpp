@@ -10,7 +10,6 @@
 #include <weft/core/error.hpp>
 #include <weft/core/frame_pool.hpp>
 #include <weft/core/outcome.hpp>
-#include <weft/core/raise.hpp>
 #include <weft/core/scheduler.hpp>
 
 namespace weft {
@@ -38,17 +37,11 @@ protected:
     ~completion() = default;
 };
 
-/// What the waiter gets when every completer is gone: `error` (errc::closed), or `std::bad_alloc` if
-/// there is no memory for that.
+/// What the waiter gets when every completer is gone.
 template <class T>
 outcome<T> no_completion() noexcept {
     outcome<T> result;
-    guarded(
-        [&] {
-            result.set_error(std::make_exception_ptr(
-                error(errc::closed, "a completer was destroyed and had not completed")));
-        },
-        [&](std::exception_ptr instead) { result.set_error(std::move(instead)); });
+    result.set_error(make_error(errc::closed, "a completer was destroyed and had not completed"));
     return result;
 }
 

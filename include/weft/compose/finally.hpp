@@ -8,7 +8,6 @@
 #include <weft/core/error.hpp>
 #include <weft/core/fork.hpp>
 #include <weft/core/prepared.hpp>
-#include <weft/core/raise.hpp>
 #include <weft/core/scheduler.hpp>
 
 namespace weft {
@@ -26,10 +25,10 @@ public:
         if (auto lost = body_.error()) report_unhandled(std::move(lost), "finally");
         if (auto lost = cleanup_.error()) report_unhandled(std::move(lost), "finally");
         if (owes_cleanup_)
-            guarded([] { report_skipped(); },
-                    [](std::exception_ptr error) { // no memory for saying what
-                        report_unhandled(std::move(error), "finally");
-                    });
+            report_unhandled(make_error(errc::cancelled,
+                                        "finally: a clean-up was skipped or cut off, because its "
+                                        "owner was dropped"),
+                             "finally");
     }
 
     std::coroutine_handle<> start(branch& parent) noexcept {
@@ -57,13 +56,6 @@ public:
     }
 
 private:
-    static void report_skipped() {
-        report_unhandled(
-            std::make_exception_ptr(error(errc::cancelled, "finally: a clean-up was skipped or cut "
-                                                           "off, because its owner was dropped")),
-            "finally");
-    }
-
     child<Body> body_;
     child<Cleanup> cleanup_;
     bool owes_cleanup_ = false;

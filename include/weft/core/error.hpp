@@ -49,6 +49,9 @@ public:
     explicit deadlock_error(const std::string& what);
 };
 
+/// An `error` for somebody else; `std::bad_alloc` if there is no memory for it.
+std::exception_ptr make_error(errc code, const char* what) noexcept;
+
 } // namespace weft
 
 template <>
@@ -97,5 +100,12 @@ inline deadlock_error::deadlock_error(const std::string& what)
     : error(std::make_error_code(std::errc::resource_deadlock_would_occur), what) {}
 
 [[noreturn]] inline void raise_cancelled() { raise<cancelled_error>(); }
+
+inline std::exception_ptr make_error(errc code, const char* what) noexcept {
+    std::exception_ptr result;
+    guarded([&] { result = std::make_exception_ptr(error(code, what)); },
+            [&](std::exception_ptr instead) { result = std::move(instead); });
+    return result;
+}
 
 } // namespace weft

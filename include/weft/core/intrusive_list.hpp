@@ -13,7 +13,7 @@ namespace weft {
 template <class Tag = void>
 class list_hook {
 public:
-    list_hook() = default;
+    list_hook() noexcept {} // leaves `previous_` as it is
     list_hook(list_hook&&) = delete;
     ~list_hook() { unlink(); }
 
@@ -24,7 +24,7 @@ public:
         if (!next_) return;
         previous_->next_ = next_;
         next_->previous_ = previous_;
-        next_ = previous_ = nullptr;
+        next_ = nullptr;
     }
 
 private:
@@ -32,7 +32,7 @@ private:
     friend class intrusive_list;
 
     list_hook* next_ = nullptr;
-    list_hook* previous_ = nullptr;
+    list_hook* previous_; // while it is linked
 };
 
 /// A doubly linked list of objects that it does not own: first in, first out.
@@ -90,7 +90,7 @@ private:
         hook& first = *end_.next_;
         end_.next_ = first.next_;
         first.next_->previous_ = &end_;
-        first.next_ = first.previous_ = nullptr;
+        first.next_ = nullptr;
         return first;
     }
     T* at(hook* position) const noexcept {

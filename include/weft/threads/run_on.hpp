@@ -137,8 +137,7 @@ private:
     };
 
     void give_up() noexcept {
-        this->result.set_error(
-            std::make_exception_ptr(error(errc::closed, "run_on: that loop is gone")));
+        this->result.set_error(make_error(errc::closed, "run_on: that loop is gone"));
     }
 
     loop_handle there_;

@@ -77,8 +77,8 @@ private:
         this->finish();
     }
     void discard() noexcept override {
-        this->result.set_error(std::make_exception_ptr(
-            error(errc::closed, "a thread pool was destroyed before it could begin a call")));
+        this->result.set_error(make_error(
+            errc::closed, "a thread pool was destroyed before it could begin a call"));
         this->finish();
     }
 
