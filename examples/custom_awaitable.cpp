@@ -12,8 +12,7 @@ using namespace std::chrono_literals;
 class doorbell {
 public:
     // 3. What users call returns a description: it can be moved, kept, or handed to when_any.
-    // co_await
-    //    makes the operation from it, in the frame that awaits: nothing is allocated.
+    //    co_await makes the operation from it, in the frame that awaits: nothing is allocated.
     auto next_ring() { return weft::prepared<waiting, doorbell*>(this); }
 
     void ring(std::string who) {
@@ -26,8 +25,7 @@ public:
 
 private:
     // 2. The operation: a hook for the list, and three functions. If the coroutine is destroyed
-    // where it
-    //    waits, the hook leaves the list by itself.
+    //    where it waits, the hook leaves the list by itself.
     class waiting final : public weft::operation<waiting>, public weft::list_hook<> {
     public:
         explicit waiting(doorbell* bell) : bell_(bell) {}
@@ -56,8 +54,8 @@ weft::task<> answer(doorbell& bell) {
     const std::string who = co_await bell.next_ring();
     std::cout << "hello, " << who << '\n';
 
-    auto again =
-        co_await weft::try_for(100ms, bell.next_ring()); // it can be cancelled like any other
+    // It can be cancelled like any other.
+    auto again = co_await weft::try_for(100ms, bell.next_ring());
     std::cout << (again ? "again" : "nobody else") << '\n';
 }
 

@@ -3,18 +3,13 @@
 #pragma once
 
 #include <chrono>
-#include <optional>
 #include <system_error>
 #include <tuple>
 #include <utility>
 
-#include <sys/socket.h>
-
 #include <weft/compose/when_any.hpp>
 #include <weft/compose/with_timeout.hpp>
 #include <weft/coro/task.hpp>
-#include <weft/loop/event_loop.hpp>
-#include <weft/net/socket.hpp>
 #include <weft/net/tcp_listener.hpp>
 #include <weft/net/tcp_stream.hpp>
 #include <weft/sync/event.hpp>
@@ -35,10 +30,8 @@ public:
             auto& client = std::get<0>(next);
             if (client) co_return std::move(*client);
         }
-        if (auto late = accept_at_once()) {
-            code.clear();
-            co_return std::move(*late);
-        }
+        // Not by a wait: the loop would hear of some too late.
+        if (auto late = listener_.try_accept(code)) co_return std::move(*late);
         close();
         co_await weft::sleep_forever();
         co_return weft::tcp_stream();
@@ -62,21 +55,6 @@ public:
 
 private:
     static constexpr std::chrono::milliseconds patience{500};
-
-    /// Asks the system, and does not wait for it: the loop would hear of some too late.
-    std::optional<weft::tcp_stream> accept_at_once() {
-        auto& loop = weft::this_loop();
-        auto& calls = loop.system().calls();
-        sockaddr_storage address{};
-        const auto generic = reinterpret_cast<sockaddr*>(&address);
-        socklen_t size = sizeof address;
-        const int fd = calls.accept(listener_.native_handle(), generic, &size);
-        if (fd < 0) return std::nullopt;
-        weft::unique_socket accepted(calls, fd);
-        accepted.set_peer(generic, size);
-        accepted.attach(loop);
-        return weft::tcp_stream(std::move(accepted));
-    }
 
     void close() noexcept {
         closed_.set();

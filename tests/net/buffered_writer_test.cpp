@@ -10,6 +10,7 @@
 
 #include <weft/compose/when_all.hpp>
 #include <weft/compose/with_timeout.hpp>
+#include <weft/core/error.hpp>
 #include <weft/coro/task.hpp>
 #include <weft/net/buffer.hpp>
 #include <weft/net/duplex.hpp>
@@ -157,6 +158,57 @@ TEST_CASE("after an error of the stream, what it has not taken is still there",
         }
         CHECK(code == std::errc::broken_pipe);
         CHECK(writer.buffered() == 3);
+    });
+}
+
+TEST_CASE("a writer stores the error of its stream where that is wanted",
+          "[net][buffered_writer]") {
+    run([]() -> task<> {
+        auto [left, right] = weft::make_duplex();
+        buffered_writer writer(left, 4);
+        std::error_code code = weft::errc::busy;
+        co_await writer.write("abc", code);
+        CHECK_FALSE(code);
+        code = weft::errc::busy;
+        co_await writer.flush(code);
+        CHECK_FALSE(code);
+        co_await writer.write(weft::bytes("larger than the capacity"), code);
+        CHECK_FALSE(code);
+        std::string got = co_await read_now(right);
+        CHECK(got == "abclarger than the capacity");
+
+        co_await writer.write("abc", code);
+        right.close();
+        co_await writer.write("does not fit", code);
+        CHECK(code == std::errc::broken_pipe);
+        co_await writer.write("d", code); // room enough
+        CHECK_FALSE(code);
+        co_await writer.flush(code);
+        CHECK(code == std::errc::broken_pipe);
+        CHECK(writer.buffered() == 4);
+        code.clear();
+        co_await writer.shutdown_write(code);
+        CHECK(code == std::errc::broken_pipe);
+    });
+}
+
+TEST_CASE("a writer that stores errors ends its stream", "[net][buffered_writer]") {
+    run([]() -> task<> {
+        auto [left, right] = weft::make_duplex();
+        buffered_writer writer(left);
+        std::error_code code = weft::errc::busy;
+        co_await writer.write("the end", code);
+        code = weft::errc::busy;
+        co_await writer.shutdown_write(code);
+        CHECK_FALSE(code);
+        std::array<std::byte, 8> into{};
+        co_await weft::read_exactly(right, into, code);
+        CHECK(code == weft::errc::closed);
+        CHECK(weft::text(std::span(into).first(7)) == "the end");
+
+        left.close();
+        co_await writer.shutdown_write(code);
+        CHECK(code == std::errc::bad_file_descriptor);
     });
 }
 

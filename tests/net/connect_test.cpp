@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <chrono>
 #include <map>
-#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -17,6 +16,7 @@
 #include <weft/compose/with_timeout.hpp>
 #include <weft/loop/loop_clock.hpp>
 #include <weft/loop/unique_fd.hpp>
+#include <weft/net/socket.hpp>
 #include <weft/net/unix_listener.hpp>
 #include <weft/time/sleep.hpp>
 
@@ -136,10 +136,12 @@ TEMPLATE_TEST_CASE("connect reaches who listens", "[net][connect]", EACH_REACTOR
 TEMPLATE_TEST_CASE("who does not listen is an error that names the address", "[net][connect]",
                    EACH_REACTOR) {
     run_on<TestType>([]() -> task<> {
-        std::optional<tcp_listener> listener(endpoint::loopback(0));
-        const auto at = listener->local_endpoint();
+        // Bound, so that it is nobody else's meanwhile.
+        const weft::unique_socket bound(this_loop(), AF_INET, SOCK_STREAM);
+        const auto any = endpoint::loopback(0);
+        REQUIRE(bound.calls().bind(bound.fd(), any.data(), any.size()) == 0);
+        const auto at = bound.local_endpoint();
         const auto port = std::to_string(at.port());
-        listener.reset();
 
         const auto direct = co_await error_of(connect(at));
         CHECK(direct == "connecting to " + at.to_string() + ": Connection refused");
@@ -333,6 +335,8 @@ TEST_CASE("connect_unix says what is wrong with the path", "[net][connect]") {
         co_await weft::connect_unix("/nonexistent/socket", code);
         CHECK(code == std::errc::no_such_file_or_directory);
         co_await weft::connect_unix(std::string(200, 'x'), code);
+        CHECK(code == std::errc::filename_too_long);
+        co_await weft::connect_unix("", code);
         CHECK(code == std::errc::invalid_argument);
         weft::unix_listener listener(name);
         auto stream = co_await weft::connect_unix(name, code);

@@ -5,13 +5,20 @@
 #include <atomic>
 #include <cerrno>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
 #include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <weft/compose/when_any.hpp>
+#include <weft/core/error.hpp>
+#include <weft/net/connect.hpp>
+#include <weft/threads/thread_pool.hpp>
 #include <weft/time/sleep.hpp>
 
 #include "support/catch.hpp"
@@ -128,6 +135,34 @@ TEST_CASE("what can be no name of a host is not looked up", "[net][resolve]") {
     };
     run_on(main, &names);
     CHECK(names.asked.empty());
+}
+
+// The child of a fork has the pool, and none of its threads.
+TEST_CASE("that no thread can do it is an error like any other", "[net][resolve]") {
+    weft::default_thread_pool();
+    const auto child = ::fork();
+    if (child == 0) {
+        std::error_code resolving, connecting;
+        std::string what;
+        fake_names names;
+        names.blocks = true;
+        weft::event_loop loop;
+        loop.system().set_calls(names);
+        const auto main = [&]() -> task<> {
+            co_await resolve("example.com", "80", resolving);
+            auto none = co_await weft::connect("example.com", 80, connecting);
+            what = co_await error_of(resolve("example.com", "80"));
+        };
+        try {
+            loop.run(main);
+        } catch (const std::exception&) {}
+        const bool all = resolving == weft::errc::closed && connecting == weft::errc::closed &&
+                         what == "resolving example.com:80: closed";
+        ::_exit(all ? 0 : 1);
+    }
+    int status = -1;
+    ::waitpid(child, &status, 0);
+    CHECK(status == 0);
 }
 
 TEST_CASE("this machine knows itself", "[net][resolve]") {

@@ -7,10 +7,13 @@
 #include <string>
 #include <utility>
 
+#include <weft/core/awaitable.hpp>
 #include <weft/coro/task.hpp>
 #include <weft/coro/task_group.hpp>
 #include <weft/loop/epoll_reactor.hpp>
 #include <weft/loop/poll_reactor.hpp>
+#include <weft/net/buffer.hpp>
+#include <weft/net/tcp_stream.hpp>
 #include <weft/time/yield.hpp>
 
 #include "support/catch.hpp"
@@ -334,4 +337,11 @@ TEST_CASE("two operations of one expression are not in each other's way",
 
         CHECK(sum == 2);
     });
+}
+
+// There is one of these for each connection that does nothing.
+TEST_CASE("an operation that waits needs little room", "[net][socket_operation]") {
+    using reading = decltype(std::declval<weft::tcp_stream&>().read_some(weft::mutable_buffer()));
+    CHECK(sizeof(reading) <= 3 * sizeof(void*));
+    CHECK(sizeof(weft::get_awaiter(std::declval<reading>())) <= 13 * sizeof(void*));
 }

@@ -9,10 +9,15 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <weft/compose/with_timeout.hpp>
+#include <weft/core/error.hpp>
+#include <weft/loop/unique_fd.hpp>
+#include <weft/net/udp_socket.hpp>
+#include <weft/net/unix_listener.hpp>
 
 #include "support/catch.hpp"
 #include "support/sockets.hpp"
@@ -94,6 +99,85 @@ TEMPLATE_TEST_CASE("a cancelled accept loses no connection", "[net][tcp_listener
     });
 }
 
+TEMPLATE_TEST_CASE("what is in the queue can be taken at once, and no more", "[net][tcp_listener]",
+                   EACH_REACTOR) {
+    run_on<TestType>([]() -> task<> {
+        tcp_listener listener(endpoint::loopback(0));
+        std::error_code code = weft::errc::busy;
+        CHECK_FALSE(listener.try_accept());
+        CHECK_FALSE(listener.try_accept(code));
+        CHECK_FALSE(code);
+
+        // The loop has not heard of them: nothing here lets it ask the system.
+        const auto reach = [&] {
+            weft::unique_fd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+            const auto at = listener.local_endpoint();
+            REQUIRE(::connect(client.get(), at.data(), at.size()) == 0);
+            return client;
+        };
+        const auto first = reach();
+        const auto second = reach();
+        auto one = listener.try_accept();
+        auto two = listener.try_accept(code);
+        CHECK_FALSE(listener.try_accept());
+        REQUIRE(one);
+        REQUIRE(two);
+        CHECK_FALSE(code);
+        const auto port_of = [](const weft::unique_fd& client) {
+            sockaddr_storage name{};
+            socklen_t size = sizeof name;
+            ::getsockname(client.get(), reinterpret_cast<sockaddr*>(&name), &size);
+            return endpoint(reinterpret_cast<const sockaddr*>(&name), size);
+        };
+        CHECK(one->remote_endpoint() == port_of(first));
+        CHECK(two->remote_endpoint() == port_of(second));
+
+        // It is a stream as any other, and the listener can still be waited for.
+        auto waiting = this_loop().spawn(accepts, std::ref(listener));
+        co_await settle();
+        CHECK_FALSE(waiting.done());
+        REQUIRE(::write(first.get(), "abc", 3) == 3);
+        const auto text = co_await read_text(*one);
+        CHECK(text == "abc");
+        const auto third = reach();
+        CHECK_FALSE(listener.try_accept()); // that is for who waits
+        co_await waiting;
+    });
+}
+
+TEST_CASE("who must not wait for a connection gets the errors of accept", "[net][tcp_listener]") {
+    failing_calls calls;
+    const auto main = [&]() -> task<> {
+        tcp_listener listener(endpoint::loopback(0));
+        auto client = co_await weft::connect(listener.local_endpoint());
+        const auto what = [&] {
+            try {
+                listener.try_accept();
+            } catch (const std::system_error& error) {
+                return std::string(error.what());
+            }
+            return std::string("no error");
+        };
+        const auto doing =
+            "accepting a connection on " + listener.local_endpoint().to_string() + ": ";
+        calls.on_accept = {EMFILE, ENFILE, EINTR, ECONNABORTED};
+        std::error_code code;
+        CHECK_FALSE(listener.try_accept(code));
+        CHECK(code == std::errc::too_many_files_open);
+        CHECK(what() == doing + std::system_category().message(ENFILE));
+        const auto stream = listener.try_accept(code);
+        CHECK_FALSE(code);
+        REQUIRE(stream);
+        CHECK(stream->remote_endpoint() == client.local_endpoint());
+
+        listener.close();
+        CHECK_FALSE(listener.try_accept(code));
+        CHECK(code == std::errc::bad_file_descriptor);
+        CHECK(what() == "accepting a connection: Bad file descriptor");
+    };
+    run_on(main, &calls);
+}
+
 TEMPLATE_TEST_CASE("a listener that is closed fails who waits, once", "[net][tcp_listener]",
                    EACH_REACTOR) {
     run_on<TestType>([]() -> task<> {
@@ -133,6 +217,21 @@ TEST_CASE("an address that cannot be listened on is an error that names it",
               "listening on nowhere: Address family not supported by protocol");
         co_return;
     });
+}
+
+TEST_CASE("a system without a socket left names the address that was to be listened on",
+          "[net][tcp_listener]") {
+    failing_calls calls;
+    calls.on_socket = {EMFILE, EMFILE, EMFILE};
+    const auto main = []() -> task<> {
+        const auto full = ": " + std::system_category().message(EMFILE);
+        CHECK(error_of_listening(endpoint("127.0.0.1:80")) == "listening on 127.0.0.1:80" + full);
+        CHECK_THROWS_WITH(weft::unix_listener("@name"), "listening on unix:@name" + full);
+        CHECK_THROWS_WITH(weft::udp_socket(endpoint("127.0.0.1:53")),
+                          "binding to 127.0.0.1:53" + full);
+        co_return;
+    };
+    run_on(main, &calls);
 }
 
 TEST_CASE("a port can be listened on again at once", "[net][tcp_listener]") {
@@ -218,7 +317,7 @@ TEST_CASE("a full table of descriptors loses no connection", "[net][tcp_listener
         limit = before;
         limit.rlim_cur = 64;
         REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
-        for (int fd; (fd = ::dup(0)) >= 0;) all.emplace_back(fd);
+        for (int fd; (fd = ::dup(listener.native_handle())) >= 0;) all.emplace_back(fd);
 
         auto none = co_await listener.accept(code);
         all.clear();

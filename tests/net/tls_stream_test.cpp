@@ -13,6 +13,7 @@
 #include <weft/compose/when_all.hpp>
 #include <weft/compose/when_all_settled.hpp>
 #include <weft/compose/with_timeout.hpp>
+#include <weft/core/error.hpp>
 #include <weft/coro/task.hpp>
 #include <weft/net/buffer.hpp>
 #include <weft/net/buffered_reader.hpp>
@@ -37,7 +38,7 @@ using weft::tls_context;
 namespace {
 
 using secure = weft::tls_stream<duplex>;
-static_assert(weft::async_stream<secure>);
+static_assert(weft::reporting_stream<secure>);
 
 tls_context server_context(const std::string& name = "server") {
     const auto& files = certificates::instance();
@@ -283,7 +284,105 @@ TEST_CASE("a stream that is cut off is an error, not its end", "[net][tls_stream
     CHECK(what != "");
 }
 
+TEST_CASE("errors are stored where that is wanted, and success clears them", "[net][tls_stream]") {
+    run([]() -> task<> {
+        auto below = weft::make_duplex();
+        secure client(std::move(below.first), client_context(), "localhost");
+        secure server(std::move(below.second), server_context());
+        std::array<std::byte, 64> into{};
+        std::error_code code, other = weft::errc::busy;
+        std::size_t size = co_await client.read_some(into, code);
+        CHECK(size == 0);
+        CHECK(code == std::errc::not_connected);
+        code.clear();
+        size = co_await weft::write_all(client, "x", code);
+        CHECK(size == 0);
+        CHECK(code == std::errc::not_connected);
+        code.clear();
+        co_await client.shutdown_write(code);
+        CHECK(code == std::errc::not_connected);
+
+        co_await weft::when_all(client.handshake(code), server.handshake(other));
+        CHECK_FALSE(code);
+        CHECK_FALSE(other);
+        code = other = weft::errc::busy;
+        size = co_await weft::write_all(client, "question", code);
+        CHECK(size == 8);
+        CHECK_FALSE(code);
+        size = co_await server.read_some(into, other);
+        CHECK(size == 8);
+        CHECK_FALSE(other);
+
+        code = weft::errc::busy;
+        co_await client.shutdown_write(code);
+        CHECK_FALSE(code);
+        size = co_await server.read_some(into, other);
+        CHECK(size == 0);
+        CHECK_FALSE(other); // it has said so
+
+        co_await server.below().shutdown_write(); // that one has not
+        size = co_await client.read_some(into, code);
+        CHECK(size == 0);
+        CHECK(&code.category() == &weft::tls_category());
+        client.close();
+        size = co_await client.read_some(into, code);
+        CHECK(code == std::errc::bad_file_descriptor);
+        size = co_await server.write_some(weft::bytes("nobody reads this"), other);
+        CHECK(size == 0);
+        CHECK(other == std::errc::broken_pipe);
+        co_await server.shutdown_write(other);
+        CHECK(other == std::errc::broken_pipe);
+    });
+}
+
+TEST_CASE("a handshake that fails stores why, at both ends", "[net][tls_stream]") {
+    const auto shake = [](const char* name, const std::string& certificate) {
+        std::pair<std::error_code, std::error_code> result;
+        run([&]() -> task<> {
+            auto below = weft::make_duplex();
+            secure client(std::move(below.first), client_context(), name);
+            secure server(std::move(below.second), server_context(certificate));
+            const auto accept = [&]() -> task<> {
+                co_await server.handshake(result.second);
+                std::array<std::byte, 8> into{};
+                // TLS 1.3: the server is done before it learns what the client thinks of it.
+                if (!result.second) co_await server.read_some(into, result.second);
+            };
+            co_await weft::when_all(client.handshake(result.first), accept());
+        });
+        return result;
+    };
+    const auto result = shake("localhost", "stranger");
+    CHECK(&result.first.category() == &weft::tls_category());
+    CHECK_THAT(result.first.message(), ContainsSubstring("certificate verify failed"));
+    CHECK_THAT(result.second.message(), ContainsSubstring("unknown ca"));
+
+    run([]() -> task<> {
+        auto below = weft::make_duplex();
+        secure client(std::move(below.first), client_context(), "localhost");
+        below.second.close();
+        std::error_code code;
+        co_await client.handshake(code);
+        CHECK(code == std::errc::broken_pipe);
+
+        below = weft::make_duplex();
+        secure other(std::move(below.first), client_context(), "localhost");
+        co_await below.second.shutdown_write();
+        co_await other.handshake(code);
+        CHECK(&code.category() == &weft::tls_category());
+    });
+}
+
 TEST_CASE("what was changed on the way is an error", "[net][tls_stream]") {
+    run([]() -> task<> {
+        auto both = co_await connect();
+        co_await weft::write_all(both.server.below(), std::string("\x17\x03\x03\0\x20", 5),
+                                 std::string(32, 'x'));
+        std::array<std::byte, 64> into{};
+        std::error_code code;
+        co_await both.client.read_some(into, code);
+        CHECK_THAT(code.message(), ContainsSubstring("bad record mac"));
+    });
     const auto what = what_fails([]() -> task<> {
         auto both = co_await connect();
         // A record of the right type and length, but not of ours.
@@ -393,5 +492,25 @@ TEST_CASE("a TLS conversation can end at any point", "[net][tls_stream]") {
             co_await theirs.shutdown_write();
         };
         co_await weft::when_all(ask(), answer());
+    });
+}
+
+TEST_CASE("a TLS conversation that stores its errors can end at any point", "[net][tls_stream]") {
+    const auto client = client_context();
+    const auto server = server_context();
+    sweep([&]() -> task<> {
+        const weft::testing::tracked local;
+        auto below = weft::make_duplex(1000);
+        secure ours(std::move(below.first), client, "localhost");
+        secure theirs(std::move(below.second), server);
+        const auto talk = [](secure& stream) -> task<> {
+            std::error_code code;
+            std::array<std::byte, 8> into{};
+            co_await stream.handshake(code);
+            co_await weft::write_all(stream, "question", code);
+            co_await stream.shutdown_write(code);
+            co_await weft::read_exactly(stream, into, code);
+        };
+        co_await weft::when_all(talk(ours), talk(theirs));
     });
 }

@@ -90,6 +90,11 @@ TEST_CASE("an abstract name leaves no file", "[net][unix_listener]") {
         auto client = co_await weft::connect_unix(name);
         auto stream = co_await listener.accept();
         CHECK(stream.is_open());
+        CHECK_FALSE(listener.try_accept());
+        client = co_await weft::connect_unix(name);
+        std::error_code code;
+        CHECK(listener.try_accept(code));
+        CHECK_FALSE(code);
 
         listener.close();
         CHECK(error_of_listening(name) == "no error");

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -15,6 +16,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <weft/compose/when_all_settled.hpp>
 #include <weft/compose/with_timeout.hpp>
 #include <weft/loop/epoll_reactor.hpp>
 #include <weft/loop/poll_reactor.hpp>
@@ -132,6 +134,27 @@ TEST_CASE("a program that does not read its input is no error to communicate",
         const nothing_left_open check;
         auto result = co_await result_of("exec 0<&-; echo done", std::string(300'000, 'x'));
         CHECK(result.out == "done\n");
+    });
+}
+
+TEST_CASE("input that nobody can get is an error, and no input is none", "[os][child_process]") {
+    run([]() -> task<> {
+        const nothing_left_open check;
+        auto child = spawn_process({"cat"}, {.input = redirect::null()});
+        auto settled = co_await weft::when_all_settled(child.communicate("lost"));
+        const auto* error = std::get<0>(settled).error_as<std::invalid_argument>();
+        REQUIRE(error);
+        CHECK(std::string(error->what()).find("no standard input") != std::string::npos);
+
+        auto result = co_await child.communicate(); // it still runs, and can be talked to
+        CHECK(result.status == 0);
+        CHECK(result.out.empty());
+
+        auto other = spawn_process({"cat"}, {.input = redirect::pipe()});
+        co_await weft::write_all(other.standard_input(), "all");
+        other.standard_input().close();
+        result = co_await other.communicate();
+        CHECK(result.out == "all");
     });
 }
 

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <weft/net/buffer.hpp>
@@ -50,6 +52,10 @@ TEST_CASE("a program that does not exist is an error that names it", "[os][spawn
             }
             return std::string("started");
         };
+        // What a folder of PATH may not be asked for might be there: that is another error.
+        const char* const path = ::getenv("PATH");
+        const std::string path_before = path ? path : "/bin:/usr/bin";
+        ::setenv("PATH", "/bin:/usr/bin", 1);
         const auto code = std::to_string(ENOENT);
         CHECK(start({"no-such-program", "x"}) ==
               code + ": starting no-such-program: No such file or directory");
@@ -58,6 +64,56 @@ TEST_CASE("a program that does not exist is an error that names it", "[os][spawn
         CHECK(start({"true"}, {.directory = "/no/where"}) ==
               code + ": starting true in the directory /no/where: No such file or directory");
         CHECK_THROWS_AS(spawn_process({}), std::invalid_argument);
+        ::setenv("PATH", path_before.c_str(), 1);
+        co_return;
+    });
+}
+
+TEST_CASE("what a program cannot be given is an error that names both", "[os][spawn_process]") {
+    run([]() -> task<> {
+        const nothing_left_open check;
+        const auto error_of = [](auto&& f) {
+            try {
+                f();
+            } catch (const std::system_error& error) {
+                return std::string(error.what());
+            }
+            return std::string("no error");
+        };
+        CHECK(error_of([] { shell("true", {.error = redirect::to(12345)}); }) ==
+              "starting sh: its standard error: Bad file descriptor");
+
+        const std::string program = "cat";
+        weft::detail::spawn_actions actions(program);
+        CHECK(error_of([&] { actions.duplicate(-1, 0); }) ==
+              "starting cat: its standard input: Bad file descriptor");
+        CHECK(error_of([&] { actions.open_null(-1); }) ==
+              "starting cat: its standard error: Bad file descriptor");
+        co_return;
+    });
+}
+
+TEST_CASE("a full table of descriptors is an error that names the program and its stream",
+          "[os][spawn_process]") {
+    run([]() -> task<> {
+        const nothing_left_open check;
+        rlimit before{};
+        ::getrlimit(RLIMIT_NOFILE, &before);
+        std::string what;
+        for (rlim_t most = 3; what != "started" && most != before.rlim_cur; ++most) {
+            const rlimit few{most, before.rlim_max};
+            ::setrlimit(RLIMIT_NOFILE, &few);
+            try {
+                const auto child = shell("true", {.input = redirect::pipe()});
+                what = "started";
+            } catch (const std::system_error& error) {
+                what = error.what();
+            }
+            ::setrlimit(RLIMIT_NOFILE, &before);
+            INFO(what);
+            CHECK((what == "started" || what.find("starting sh: its standard ") == 0));
+        }
+        CHECK(what == "started");
         co_return;
     });
 }

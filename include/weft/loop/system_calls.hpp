@@ -65,6 +65,8 @@ public:
     }
     virtual void freeaddrinfo(addrinfo* found) noexcept { ::freeaddrinfo(found); }
     virtual bool look_up_blocks() const noexcept { return true; }
+    /// Whether its descriptors mean anything to other programs, so that these can be started.
+    virtual bool has_processes() const noexcept { return true; }
 
     /// What of `interest` holds for `fd` right now: see `weft::ready_now`.
     virtual readiness ready_now(int fd, readiness interest) noexcept {

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include <weft/core/awaitable.hpp>
+#include <weft/coro/task.hpp>
 #include <weft/net/buffer.hpp>
 
 namespace weft {
@@ -24,8 +25,8 @@ concept awaits_size = awaits<A> && std::convertible_to<await_result_t<A>, std::s
 ///     shutdown_write()     says that no more will be written; the peer reads what is left, then
 ///                          the end of stream; this side may go on reading
 ///
-/// One branch may read while another writes. What is cancelled has moved no byte, unless the stream
-/// says otherwise.
+/// One branch may read while another writes; a second reader is refused with an error, and what is
+/// cancelled has moved no byte, unless the stream says otherwise.
 template <class S>
 concept async_stream = requires(S& stream, mutable_buffer in, const_buffer out) {
     { stream.read_some(in) } -> detail::awaits_size;
@@ -40,6 +41,7 @@ concept reporting_stream =
     requires(S& stream, mutable_buffer in, const_buffer out, std::error_code& error) {
         { stream.read_some(in, error) } -> detail::awaits_size;
         { stream.write_some(out, error) } -> detail::awaits_size;
+        { stream.shutdown_write(error) } -> awaits;
     };
 
 /// A stream that can write several buffers at once, as if they were one.
@@ -48,5 +50,52 @@ concept gathering_stream =
     async_stream<S> && requires(S& stream, std::span<const const_buffer> out) {
         { stream.write_some(out) } -> detail::awaits_size;
     };
+
+// Implementation ------------------------------------------------------------
+// For what has both forms and one body: the form that stores an error if `error` is not null.
+
+namespace detail {
+
+inline bool has_failed(const std::error_code* error) noexcept { return error && *error; }
+
+template <async_stream S>
+task<std::size_t> read_some(S& stream, mutable_buffer into, std::error_code* error) {
+    std::size_t size = 0;
+    if constexpr (reporting_stream<S>) {
+        if (error) {
+            size = co_await stream.read_some(into, *error);
+            if (*error) size = 0;
+            co_return size;
+        }
+    }
+    size = co_await stream.read_some(into);
+    co_return size;
+}
+
+template <async_stream S>
+task<std::size_t> write_some(S& stream, const_buffer from, std::error_code* error) {
+    std::size_t size = 0;
+    if constexpr (reporting_stream<S>) {
+        if (error) {
+            size = co_await stream.write_some(from, *error);
+            co_return size;
+        }
+    }
+    size = co_await stream.write_some(from);
+    co_return size;
+}
+
+template <async_stream S>
+task<> shutdown_write(S& stream, std::error_code* error) {
+    if constexpr (reporting_stream<S>) {
+        if (error) {
+            co_await stream.shutdown_write(*error);
+            co_return;
+        }
+    }
+    co_await stream.shutdown_write();
+}
+
+} // namespace detail
 
 } // namespace weft

@@ -122,7 +122,6 @@ private:
     reads<reading_exactly> read_whole(mutable_buffer into, std::error_code* error) noexcept;
     task<std::size_t> read_some(mutable_buffer into, std::error_code* error);
     task<std::size_t> read_more(std::error_code* error);
-    task<std::size_t> read_stream(mutable_buffer into, std::error_code* error);
 
     static void fail(std::error_code* error, errc code) {
         if (!error) raise<weft::error>(code, "buffered_reader");
@@ -202,7 +201,7 @@ private:
         while (!self.take()) {
             const std::size_t more = co_await self.reader->read_more(self.error);
             if (more != 0) continue;
-            if (!self.error || !*self.error) self.take_last();
+            if (!detail::has_failed(self.error)) self.take_last();
             break;
         }
         co_return self.found;
@@ -231,7 +230,7 @@ private:
         while (self.reader->buffered().size() < self.into.size()) {
             const std::size_t more = co_await self.reader->read_more(self.error);
             if (more != 0) continue;
-            if (!self.error || !*self.error) self.reader->fail_early(self.error);
+            if (!detail::has_failed(self.error)) self.reader->fail_early(self.error);
             co_return;
         }
         self.reader->buffer_.take(self.into);
@@ -257,7 +256,7 @@ task<std::size_t> buffered_reader<S>::read_some(mutable_buffer into, std::error_
     if (mine.is_busy() || into.empty()) co_return 0;
     if (buffered().empty()) {
         if (into.size() >= read_buffer::first_capacity) {
-            const std::size_t size = co_await read_stream(into, error);
+            const std::size_t size = co_await detail::read_some(stream_, into, error);
             co_return size;
         }
         const std::size_t more = co_await read_more(error);
@@ -269,22 +268,8 @@ task<std::size_t> buffered_reader<S>::read_some(mutable_buffer into, std::error_
 /// Reads once into the buffer. Returns 0 at the end of stream or after a failure.
 template <async_stream S>
 task<std::size_t> buffered_reader<S>::read_more(std::error_code* error) {
-    const std::size_t size = co_await read_stream(buffer_.room(), error);
+    const std::size_t size = co_await detail::read_some(stream_, buffer_.room(), error);
     buffer_.filled(size);
-    co_return size;
-}
-
-template <async_stream S>
-task<std::size_t> buffered_reader<S>::read_stream(mutable_buffer into, std::error_code* error) {
-    std::size_t size = 0;
-    if constexpr (reporting_stream<S>) {
-        if (error) {
-            size = co_await stream_.read_some(into, *error);
-            if (*error) size = 0;
-            co_return size;
-        }
-    }
-    size = co_await stream_.read_some(into);
     co_return size;
 }
 

@@ -45,19 +45,20 @@ task<tcp_stream> connect(endpoint to);
 task<tcp_stream> connect(endpoint to, std::error_code& code);
 
 /// Makes a TCP connection to a host, by whichever of its addresses answers first: they are tried
-/// in turn, IPv6 and IPv4 alternating, each as soon as the one before has failed or has not
+/// in turn, IPv6 and IPv4 alternating, the next one as soon as one has failed or the newest has not
 /// answered for 250 ms. The others are given up then.
 ///
-/// Errors  As `resolve`; and when all addresses fail, `std::system_error` that names host and port
-///         and the address that failed in the most telling way: refused rather than unreachable.
-/// Cancel  Ends all attempts.
+/// Errors  Throws `std::system_error` that names host and port: what `resolve` says; or, when all
+///         addresses fail, the most telling error (refused rather than unreachable) and its
+///         address. With `code` it is stored there, and a closed stream returned.
+/// Cancel  Ends all attempts, and the look-up as `resolve` does.
 /// Source  RFC 8305, "happy eyeballs"
 task<tcp_stream> connect(std::string host, std::uint16_t port);
 task<tcp_stream> connect(std::string host, std::uint16_t port, std::error_code& code);
 
 /// Connects to who listens at a unix path, or with a leading '@' at an abstract name.
 /// Errors  As `connect`: ENOENT if there is none, ECONNREFUSED if nobody listens, EAGAIN if too
-///         many wait to be accepted.
+///         many wait to be accepted; EINVAL and ENAMETOOLONG for what is no path.
 task<unix_stream> connect_unix(std::string path);
 task<unix_stream> connect_unix(std::string path, std::error_code& code);
 
@@ -94,10 +95,7 @@ task<Stream> connect_to(endpoint to, std::error_code& code) {
             socket = unique_socket(this_loop(), to.family(), SOCK_STREAM);
             if (to.is_ip()) socket.set_option(IPPROTO_TCP, TCP_NODELAY, 1, "setting TCP_NODELAY");
         },
-        [&](const std::exception_ptr& error) {
-            code = std::make_error_code(std::errc::not_enough_memory);
-            visit_error<std::system_error>(error, [&](const auto& found) { code = found.code(); });
-        });
+        [&](const std::exception_ptr& error) { code = code_of(error); });
     if (code) co_return Stream();
     co_await operate<connect_call>(socket, &code, to);
     if (code) co_return Stream();
@@ -234,7 +232,8 @@ inline task<unix_stream> connect_unix(std::string path, std::error_code& code) {
     if (to)
         stream = co_await detail::connect_to<unix_stream>(*to, code);
     else
-        code = std::make_error_code(std::errc::invalid_argument);
+        code = std::make_error_code(path.empty() ? std::errc::invalid_argument
+                                                 : std::errc::filename_too_long);
     co_return stream;
 }
 

@@ -6,17 +6,20 @@
 #include <cstdint>
 #include <string>
 #include <system_error>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include <netdb.h>
 #include <sys/socket.h>
 
+#include <weft/compose/when_all_settled.hpp>
 #include <weft/core/raise.hpp>
 #include <weft/coro/task.hpp>
 #include <weft/loop/event_loop.hpp>
 #include <weft/loop/system_calls.hpp>
 #include <weft/net/endpoint.hpp>
+#include <weft/net/socket.hpp>
 #include <weft/threads/to_thread.hpp>
 
 namespace weft {
@@ -29,8 +32,9 @@ const std::error_category& resolve_category() noexcept;
 ///
 /// Addresses in figures are not looked up: no thread is involved, and it is complete at once.
 /// Errors  Throws `std::system_error` that names host and service, of `resolve_category` or of the
-///         system. With `code` it is stored there, and there are no addresses.
-/// Cancel  The look-up goes on in its thread, and nobody waits for it.
+///         system, which may be unable to start a thread. With `code` it is stored there, and there
+///         are no addresses.
+/// Cancel  A look-up that has begun goes on in its thread, and nobody waits for it.
 task<std::vector<endpoint>> resolve(std::string host, std::string service);
 task<std::vector<endpoint>> resolve(std::string host, std::string service, std::error_code& code);
 
@@ -109,7 +113,12 @@ inline task<std::vector<endpoint>> resolve(std::string host, std::string service
     } else {
         auto elsewhere = to_thread_abandon(detail::look_up, calls, std::move(host),
                                            std::move(service), 0);
-        result = co_await std::move(elsewhere);
+        auto settled = co_await when_all_settled(std::move(elsewhere));
+        auto& found = std::get<0>(settled);
+        if (found)
+            result = found.take();
+        else
+            result.error = code_of(found.error()); // no thread can be started, for instance
     }
     code = result.error;
     co_return std::move(result.addresses);

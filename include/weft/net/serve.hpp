@@ -52,8 +52,10 @@ concept handles = std::move_constructible<F> && requires(F& handler, accepted_t<
 /// ends when they have ended. The listener is not closed: who comes now waits in its queue.
 ///
 /// Errors    A handler's is its own: it is unhandled, and the others go on. When the system has run
-///           out of descriptors or memory, `serve` waits and tries again, ten times a second. What
-///           `accept` throws otherwise is rethrown, after the end.
+///           out of descriptors or memory, and the listener has an `accept(std::error_code&)` that
+///           says so, `serve` waits and tries again, ten times a second. What `accept` throws
+///           otherwise is rethrown, after the end. Throws `std::invalid_argument` if no connection
+///           is allowed.
 /// Cancel    As `options.stop`: who has no time to wait sets `drain` to zero.
 /// Lifetime  `handler` lives in `serve` and outlives its calls: it may have captures. The listener
 ///           and `stop` must outlive it all.

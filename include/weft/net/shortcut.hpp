@@ -35,7 +35,8 @@ public:
     explicit shortcut(Attempt attempt) noexcept : attempt_(std::move(attempt)), none_() {}
     shortcut(shortcut&&) = delete;
     ~shortcut() {
-        if (began_) rest_.~task_awaiter<result>();
+        if (state_ == state::began) rest_.~task_awaiter<result>();
+        if (state_ == state::failed) error_.~exception_ptr();
     }
 
     bool await_ready() noexcept {
@@ -53,8 +54,8 @@ public:
         return rest_.await_suspend(waiter);
     }
     result await_resume() {
-        if (began_) return rest_.await_resume();
-        if (error_) std::rethrow_exception(error_);
+        if (state_ == state::began) return rest_.await_resume();
+        if (state_ == state::failed) std::rethrow_exception(error_);
         return attempt_.result();
     }
 
@@ -62,29 +63,33 @@ public:
     std::coroutine_handle<> start(branch& on) noexcept {
         if (is_done_now(on)) return nullptr;
         guarded([&] { begin_rest(); },
-                [&](std::exception_ptr error) { error_ = std::move(error); });
-        return began_ ? rest_.start(on) : nullptr;
+                [&](std::exception_ptr error) { fail(std::move(error)); });
+        return state_ == state::began ? rest_.start(on) : nullptr;
     }
 
 private:
     bool is_done_now(branch& on) noexcept {
         bool done = true;
         guarded([&] { done = attempt_.attempt(on); },
-                [&](std::exception_ptr error) { error_ = std::move(error); });
+                [&](std::exception_ptr error) { fail(std::move(error)); });
         return done;
     }
     void begin_rest() {
         ::new (static_cast<void*>(std::addressof(rest_)))
             task_awaiter<result>(attempt_.rest().operator co_await());
-        began_ = true;
+        state_ = state::began;
+    }
+    void fail(std::exception_ptr error) noexcept {
+        ::new (static_cast<void*>(std::addressof(error_))) std::exception_ptr(std::move(error));
+        state_ = state::failed;
     }
 
     Attempt attempt_;
-    std::exception_ptr error_;
-    bool began_ = false;
+    enum class state : unsigned char { attempts, began, failed } state_ = state::attempts;
     struct nothing {};
     union {
         nothing none_;
+        std::exception_ptr error_;
         task_awaiter<result> rest_;
     };
 };

@@ -28,6 +28,14 @@ class socket_user;
     raise<std::system_error>(error, std::system_category(), what);
 }
 
+/// The code of what was thrown; where that has none, there was not enough memory.
+inline std::error_code code_of(const std::exception_ptr& error) noexcept {
+    auto code = std::make_error_code(std::errc::not_enough_memory);
+    visit_error<std::system_error>(error, [&](const auto& found) { code = found.code(); });
+    return code;
+}
+
+
 /// Owns the descriptor of a socket and its registration with a loop; or owns none.
 ///
 /// What streams, listeners and datagram sockets have in common, and the base of one's own.
@@ -118,11 +126,28 @@ protected:
 private:
     friend unique_socket;
 
+    bool entered_ = false; // first, where the base leaves room: there is one of this for each wait
     unique_socket* socket_;
-    bool entered_ = false;
 };
 
+/// Opens a socket of the family of `at`, for what `doing` says: "binding to ".
+/// Errors  Throws `std::system_error` that names both.
+unique_socket open_socket(const char* doing, const endpoint& at, event_loop& loop, int type);
+
 // Implementation ------------------------------------------------------------
+
+inline unique_socket open_socket(const char* doing, const endpoint& at, event_loop& loop,
+                                 int type) {
+    unique_socket result;
+    guarded([&] { result = unique_socket(loop, at.family(), type); },
+            [&](const std::exception_ptr& error) {
+                visit_error<std::system_error>(error, [&](const auto& found) {
+                    raise<std::system_error>(found.code(), doing + at.to_string());
+                });
+                std::rethrow_exception(error);
+            });
+    return result;
+}
 
 inline unique_socket::unique_socket(event_loop& loop, int family, int type)
     : unique_socket(loop.system().calls(), loop.system().calls().socket(family, type, 0)) {
@@ -150,11 +175,7 @@ inline unique_socket& unique_socket::operator=(unique_socket&& other) noexcept {
 inline int unique_socket::attach_beside(const unique_socket& other) noexcept {
     int result = 0;
     guarded([&] { source_ = io_source(other.source_, fd_); },
-            [&](const std::exception_ptr& error) {
-                result = ENOMEM;
-                visit_error<std::system_error>(
-                    error, [&](const auto& found) { result = found.code().value(); });
-            });
+            [&](const std::exception_ptr& error) { result = code_of(error).value(); });
     return result;
 }
 

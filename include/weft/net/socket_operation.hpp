@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <exception>
 #include <limits>
+#include <new>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -52,9 +54,18 @@ class socket_operation final : public operation<socket_operation<Call>>, private
 public:
     template <class... Args>
     explicit socket_operation(unique_socket* socket, std::error_code* code, Args... args)
-        : socket_user(socket), code_(code), call_{{}, args...} {}
+        : socket_user(socket), call_{{}, args...}, code_(code) {}
+    template <class... Args>
+    explicit socket_operation(unique_socket* socket, Args... args)
+        : socket_operation(socket, static_cast<std::error_code*>(nullptr), args...) {}
+    ~socket_operation() {
+        if (result_ == thrown) failure_.~exception_ptr();
+    }
 
     bool start(branch&) noexcept;
+    /// In place of `start`: asks the system, and does not wait. Returns whether it is complete; it
+    /// is not, too, while another operation waits in this direction, which is first.
+    bool start_at_once() noexcept;
     bool withdraw() noexcept override {
         cancel();
         leave();
@@ -65,6 +76,7 @@ public:
 
 private:
     static constexpr auto busy = std::numeric_limits<ssize_t>::min();
+    static constexpr auto thrown = busy + 1;
 
     /// Returns whether it is complete.
     bool attempt() noexcept;
@@ -72,10 +84,13 @@ private:
     bool finish(ssize_t result) noexcept;
     std::error_code error() const noexcept;
 
-    std::error_code* code_;
     ssize_t result_ = 0;
     Call call_;
-    std::exception_ptr failure_;
+    // Of those who wait, there may be very many: they need no room for both.
+    union {
+        std::error_code* code_;      // null: throw
+        std::exception_ptr failure_; // `result_` is `thrown`
+    };
 };
 
 /// Describes the operation that makes `Call{args...}` on `socket`. `code` may be null.
@@ -83,6 +98,23 @@ template <class Call, class... Args>
 auto operate(unique_socket& socket, std::error_code* code, Args... args) noexcept {
     return prepared<socket_operation<Call>, unique_socket*, std::error_code*, Args...>(
         &socket, code, args...);
+}
+template <class Call, class... Args>
+auto operate(unique_socket& socket, std::nullptr_t, Args... args) noexcept {
+    return prepared<socket_operation<Call>, unique_socket*, Args...>(&socket, args...);
+}
+
+/// Makes `Call{args...}` if that need not wait. Returns its result; nothing if it would have to
+/// wait, while another operation waits in this direction, or after an error that went to `code`.
+template <class Call, class... Args>
+auto operate_at_once(unique_socket& socket, std::error_code* code, Args... args) {
+    socket_operation<Call> now(&socket, code, args...);
+    std::optional<decltype(now.await_resume())> result;
+    if (code) code->clear();
+    if (!now.start_at_once()) return result;
+    result.emplace(now.await_resume());
+    if (code && *code) result.reset();
+    return result;
 }
 
 // Implementation ------------------------------------------------------------
@@ -111,6 +143,12 @@ bool socket_operation<Call>::start(branch&) noexcept {
     if ((!Call::may_wait || source.may_be(Call::direction)) && attempt()) return true;
     source.wait(Call::direction, *this);
     return false;
+}
+
+template <class Call>
+bool socket_operation<Call>::start_at_once() noexcept {
+    if (!socket().source().registered()) return finish(-EBADF);
+    return enter(Call::direction) && attempt();
 }
 
 template <class Call>
@@ -147,7 +185,10 @@ bool socket_operation<Call>::finish(ssize_t result) noexcept {
     result_ = result;
     if (result < 0 && !code_)
         guarded([&] { raise<std::system_error>(error(), call_.what(socket())); },
-                [&](std::exception_ptr failure) { failure_ = std::move(failure); });
+                [&](std::exception_ptr failure) {
+                    ::new (static_cast<void*>(&failure_)) std::exception_ptr(std::move(failure));
+                    result_ = thrown;
+                });
     leave();
     return true;
 }
@@ -160,7 +201,7 @@ std::error_code socket_operation<Call>::error() const noexcept {
 
 template <class Call>
 decltype(auto) socket_operation<Call>::await_resume() {
-    if (failure_) std::rethrow_exception(std::move(failure_));
+    if (result_ == thrown) std::rethrow_exception(failure_);
     if (code_) *code_ = error();
     return call_.result(result_ < 0 ? 0 : static_cast<std::size_t>(result_));
 }

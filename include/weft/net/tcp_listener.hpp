@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cerrno>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <type_traits>
@@ -31,7 +32,10 @@ static_assert(std::is_trivially_destructible_v<listen_options>);
 /// Waits at an address for TCP connections.
 ///
 ///     weft::tcp_listener listener(weft::endpoint::any(8080));
-///     for (;;) clients.spawn(serve_one, co_await listener.accept());
+///     for (;;) {
+///         auto client = co_await listener.accept();
+///         clients.spawn(serve_one, std::move(client));
+///     }
 ///
 /// A port whose last connections have just ended can be listened on again (SO_REUSEADDR).
 /// Ownership  Closes the socket: connections that nobody has accepted are reset.
@@ -56,6 +60,16 @@ public:
         return operate<accept_call<tcp_stream>>(socket_, &code);
     }
 
+    /// Accepts a connection that is there already, for who empties the queue and must not wait.
+    /// Returns nothing if there is none, and while another branch waits in `accept`: that is first.
+    /// Errors  As `accept`. With `code`, it is stored there, and nothing returned.
+    std::optional<tcp_stream> try_accept() {
+        return operate_at_once<accept_call<tcp_stream>>(socket_, nullptr);
+    }
+    std::optional<tcp_stream> try_accept(std::error_code& code) {
+        return operate_at_once<accept_call<tcp_stream>>(socket_, &code);
+    }
+
     /// Errors  Throws `std::system_error` with EBADF if it is closed.
     endpoint local_endpoint() const { return socket_.local_endpoint(); }
 
@@ -75,7 +89,7 @@ inline tcp_listener::tcp_listener(event_loop& loop, const endpoint& at, listen_o
         if (result < 0) raise_system_error(-result, "listening on " + at.to_string());
     };
     if (!at.is_ip()) check(-EAFNOSUPPORT);
-    socket_ = unique_socket(loop, at.family(), SOCK_STREAM);
+    socket_ = open_socket("listening on ", at, loop, SOCK_STREAM);
     socket_.set_option(SOL_SOCKET, SO_REUSEADDR, 1, "setting SO_REUSEADDR");
     if (options.reuse_port) socket_.set_option(SOL_SOCKET, SO_REUSEPORT, 1, "setting SO_REUSEPORT");
     if (at.family() == AF_INET6)

@@ -27,7 +27,9 @@ namespace weft {
 /// waits. `tls_stream` moves them; use this one to move them in a way of your own.
 ///
 /// `feed` it what has arrived from the peer; after any call, send what `take_output` gives.
-/// Errors  `std::system_error` of `tls_category`, which names the peer and OpenSSL's reason.
+/// Errors  `std::system_error` of `tls_category`, which names the peer and OpenSSL's reason. Where
+///         there is an `error` and it is not null, the code is stored there instead; success leaves
+///         it as it is.
 class tls_engine {
 public:
     /// `host` is the name or the IP address that a client wants to talk to, which the server's
@@ -45,16 +47,17 @@ public:
 
     /// Decrypts what was fed. Returns how many bytes; 0 if the peer has said that no more will
     /// come; nothing: it needs more input. Precondition: `to` is not empty.
-    std::optional<std::size_t> read(mutable_buffer to);
+    std::optional<std::size_t> read(mutable_buffer to, std::error_code* error = nullptr);
     /// Encrypts at most one record. Returns how much of `from` is in it.
-    std::size_t write(const_buffer from);
+    std::size_t write(const_buffer from, std::error_code* error = nullptr);
     /// Says to the peer that no more will be written. No effect the second time.
-    void finish();
+    void finish(std::error_code* error = nullptr);
 
     /// Takes what has arrived from the peer.
-    void feed(const_buffer arrived);
+    void feed(const_buffer arrived, std::error_code* error = nullptr);
     /// The peer's stream has ended, and it has not said so before: somebody else may have cut it.
-    [[noreturn]] void raise_cut_off() const;
+    /// That is an error.
+    void cut_off(std::error_code* error = nullptr) const;
 
     bool has_output() const noexcept { return BIO_ctrl_pending(output_) != 0; }
     /// Moves what is to be sent to the peer. Returns how many bytes.
@@ -69,8 +72,11 @@ private:
     };
 
     void set_host();
-    [[noreturn]] void raise_error(const std::error_code& code, const char* doing) const {
-        raise<std::system_error>(code, std::string("TLS: ") + doing + peer());
+    /// Throws `code`, or stores it in `error`.
+    void fail(const std::error_code& code, const char* doing,
+              std::error_code* error = nullptr) const {
+        if (!error) raise<std::system_error>(code, std::string("TLS: ") + doing + peer());
+        *error = code;
     }
     std::string peer() const { return host_.empty() ? "the peer" : host_; }
 
@@ -91,7 +97,7 @@ inline tls_engine::tls_engine(const tls_context& context, std::string host)
     if (input_) output_ = BIO_new(BIO_s_mem());
     if (!output_) {
         BIO_free(input_);
-        raise_error(detail::take_tls_error(), "making a connection to ");
+        fail(detail::take_tls_error(), "making a connection to ");
     }
     SSL_set_bio(native_handle(), input_, output_);
     if (context.is_server()) {
@@ -112,7 +118,7 @@ inline void tls_engine::set_host() {
                       X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     if (SSL_set1_host(native_handle(), host_.c_str()) != 1 ||
         SSL_set_tlsext_host_name(native_handle(), host_.c_str()) != 1)
-        raise_error(detail::take_tls_error(), "a connection to ");
+        fail(detail::take_tls_error(), "a connection to ");
 }
 
 inline std::optional<std::error_code> tls_engine::handshake() noexcept {
@@ -131,7 +137,7 @@ inline void tls_engine::raise_handshake_error(const std::error_code& code) const
     raise<std::system_error>(code, "TLS: " + doing);
 }
 
-inline std::optional<std::size_t> tls_engine::read(mutable_buffer to) {
+inline std::optional<std::size_t> tls_engine::read(mutable_buffer to, std::error_code* error) {
     ERR_clear_error();
     std::size_t size = 0;
     const int result = SSL_read_ex(native_handle(), to.data(), to.size(), &size);
@@ -139,37 +145,37 @@ inline std::optional<std::size_t> tls_engine::read(mutable_buffer to) {
     switch (SSL_get_error(native_handle(), result)) {
     case SSL_ERROR_WANT_READ: return std::nullopt;
     case SSL_ERROR_ZERO_RETURN: return 0;
-    default: raise_error(detail::take_tls_error(), "reading from ");
+    default: fail(detail::take_tls_error(), "reading from ", error); return 0;
     }
 }
 
-inline std::size_t tls_engine::write(const_buffer from) {
+inline std::size_t tls_engine::write(const_buffer from, std::error_code* error) {
     ERR_clear_error();
     std::size_t size = 0;
     const auto record = from.first(std::min<std::size_t>(from.size(), SSL3_RT_MAX_PLAIN_LENGTH));
     if (!record.empty() &&
         SSL_write_ex(native_handle(), record.data(), record.size(), &size) != 1)
-        raise_error(detail::take_tls_error(), "writing to ");
+        fail(detail::take_tls_error(), "writing to ", error);
     return size;
 }
 
-inline void tls_engine::finish() {
+inline void tls_engine::finish(std::error_code* error) {
     // A second call would wait for the peer's end.
     if (SSL_get_shutdown(native_handle()) & SSL_SENT_SHUTDOWN) return;
     ERR_clear_error();
     if (SSL_shutdown(native_handle()) < 0)
-        raise_error(detail::take_tls_error(), "ending the stream to ");
+        fail(detail::take_tls_error(), "ending the stream to ", error);
 }
 
-inline void tls_engine::feed(const_buffer arrived) {
+inline void tls_engine::feed(const_buffer arrived, std::error_code* error) {
     std::size_t taken = 0;
     if (!arrived.empty() && BIO_write_ex(input_, arrived.data(), arrived.size(), &taken) != 1)
-        raise_error(detail::take_tls_error(), "taking in what came from ");
+        fail(detail::take_tls_error(), "taking in what came from ", error);
 }
 
-inline void tls_engine::raise_cut_off() const {
-    raise_error({ERR_PACK(ERR_LIB_SSL, 0, SSL_R_UNEXPECTED_EOF_WHILE_READING), tls_category()},
-                "the stream was cut off by ");
+inline void tls_engine::cut_off(std::error_code* error) const {
+    fail({ERR_PACK(ERR_LIB_SSL, 0, SSL_R_UNEXPECTED_EOF_WHILE_READING), tls_category()},
+         "the stream was cut off by ", error);
 }
 
 inline std::size_t tls_engine::take_output(mutable_buffer to) noexcept {

@@ -32,7 +32,8 @@ namespace weft {
 /// Errors    `std::system_error` of `tls_category` that names the peer: the handshake failed, a
 ///           certificate did not verify or is for another name, the peer sent an alert, or its
 ///           stream ended without its saying so (it may have been cut by somebody else). What the
-///           stream below throws. ENOTCONN before the handshake.
+///           stream below throws. ENOTCONN before the handshake. The forms with an
+///           `std::error_code&` store the code there, or clear it.
 /// Cancel    A read loses nothing. A write that is cancelled may have written a part; what has been
 ///           encrypted is sent with the next write.
 /// Lifetime  Nobody uses it when it is destroyed; `close` ends those who wait. Either says no
@@ -47,14 +48,34 @@ public:
 
     /// Agrees with the peer on keys, and checks certificates: before anything else.
     /// Cancel  It can be called again, and goes on.
-    task<> handshake();
+    task<> handshake() { return handshake(nullptr); }
+    task<> handshake(std::error_code& error)
+        requires reporting_stream<S>
+    {
+        return handshake(&error);
+    }
 
     /// Returns how many bytes were read; 0 when the peer has ended its stream.
-    task<std::size_t> read_some(mutable_buffer to);
+    task<std::size_t> read_some(mutable_buffer to) { return read_some(to, nullptr); }
+    task<std::size_t> read_some(mutable_buffer to, std::error_code& error)
+        requires reporting_stream<S>
+    {
+        return read_some(to, &error);
+    }
     /// Returns how many bytes were written, at most 16 KiB.
-    task<std::size_t> write_some(const_buffer from);
+    task<std::size_t> write_some(const_buffer from) { return write_some(from, nullptr); }
+    task<std::size_t> write_some(const_buffer from, std::error_code& error)
+        requires reporting_stream<S>
+    {
+        return write_some(from, &error);
+    }
     /// Says to the peer that no more will be written. Reading goes on.
-    task<> shutdown_write();
+    task<> shutdown_write() { return shutdown_write(nullptr); }
+    task<> shutdown_write(std::error_code& error)
+        requires reporting_stream<S>
+    {
+        return shutdown_write(&error);
+    }
 
     void close() noexcept
         requires requires(S& below) { below.close(); }
@@ -86,13 +107,16 @@ private:
         const_buffer unsent; // the part of `out` that the stream below has not taken
     };
 
-    void require_handshake() const {
-        if (!state_->engine.is_up())
-            raise<std::system_error>(std::make_error_code(std::errc::not_connected),
-                                     "TLS: before the handshake");
-    }
-    static task<> send(state& self);
-    static task<> receive(state& self);
+    // Everywhere: a null `error` is for who wants it thrown.
+    task<> handshake(std::error_code* error);
+    task<std::size_t> read_some(mutable_buffer to, std::error_code* error);
+    task<std::size_t> write_some(const_buffer from, std::error_code* error);
+    task<> shutdown_write(std::error_code* error);
+
+    /// Clears `error`. Returns whether the handshake is over; else that is the error.
+    bool begin(std::error_code* error) const;
+    static task<> send(state& self, std::error_code* error);
+    static task<> receive(state& self, std::error_code* error);
 
     std::unique_ptr<state> state_;
 };
@@ -117,76 +141,98 @@ task<tls_stream<S>> tls_accept(S below, const tls_context& context) {
 // Implementation ------------------------------------------------------------
 
 template <async_stream S>
-task<> tls_stream<S>::handshake() {
+bool tls_stream<S>::begin(std::error_code* error) const {
+    if (error) error->clear();
+    if (state_->engine.is_up()) return true;
+    const auto code = std::make_error_code(std::errc::not_connected);
+    if (!error) raise<std::system_error>(code, "TLS: before the handshake");
+    *error = code;
+    return false;
+}
+
+template <async_stream S>
+task<> tls_stream<S>::handshake(std::error_code* error) {
     auto& self = *state_;
     const lock_guard turn = co_await self.sending.lock();
+    if (error) error->clear();
     for (;;) {
         const std::optional<std::error_code> ended = self.engine.handshake();
         if (ended && *ended) {
             // The peer is told, if it listens; what counts is why.
-            co_await when_all_settled(send(self));
-            self.engine.raise_handshake_error(*ended);
+            std::error_code lost;
+            co_await when_all_settled(send(self, error ? &lost : nullptr));
+            if (!error) self.engine.raise_handshake_error(*ended);
+            *error = *ended;
+            co_return;
         }
-        co_await send(self);
-        if (ended) co_return;
-        co_await receive(self);
+        co_await send(self, error);
+        if (ended || detail::has_failed(error)) co_return;
+        co_await receive(self, error);
+        if (detail::has_failed(error)) co_return;
     }
 }
 
 template <async_stream S>
-task<std::size_t> tls_stream<S>::read_some(mutable_buffer to) {
+task<std::size_t> tls_stream<S>::read_some(mutable_buffer to, std::error_code* error) {
     auto& self = *state_;
-    require_handshake();
-    if (to.empty()) co_return 0;
+    if (!begin(error) || to.empty()) co_return 0;
     for (;;) {
-        if (const std::optional<std::size_t> size = self.engine.read(to)) co_return *size;
+        if (const std::optional<std::size_t> size = self.engine.read(to, error)) co_return *size;
         // An answer to what the peer asked for, such as new keys. Whoever writes now sends it, too.
         if (self.engine.has_output()) {
-            if (std::optional<lock_guard> turn = self.sending.try_lock()) co_await send(self);
+            if (std::optional<lock_guard> turn = self.sending.try_lock())
+                co_await send(self, error);
         }
-        co_await receive(self);
+        if (!detail::has_failed(error)) co_await receive(self, error);
+        if (detail::has_failed(error)) co_return 0;
     }
 }
 
 template <async_stream S>
-task<std::size_t> tls_stream<S>::write_some(const_buffer from) {
+task<std::size_t> tls_stream<S>::write_some(const_buffer from, std::error_code* error) {
     auto& self = *state_;
-    require_handshake();
+    if (!begin(error)) co_return 0;
     const lock_guard turn = co_await self.sending.lock();
-    co_await send(self); // what was left by one that was cancelled
-    const std::size_t size = self.engine.write(from);
-    co_await send(self);
-    co_return size;
+    co_await send(self, error); // what was left by one that was cancelled
+    if (detail::has_failed(error)) co_return 0;
+    const std::size_t size = self.engine.write(from, error);
+    if (detail::has_failed(error)) co_return 0;
+    co_await send(self, error);
+    co_return detail::has_failed(error) ? 0 : size;
 }
 
 template <async_stream S>
-task<> tls_stream<S>::shutdown_write() {
+task<> tls_stream<S>::shutdown_write(std::error_code* error) {
     auto& self = *state_;
-    require_handshake();
+    if (!begin(error)) co_return;
     const lock_guard turn = co_await self.sending.lock();
-    self.engine.finish();
-    co_await send(self);
-    co_await self.below.shutdown_write();
+    self.engine.finish(error);
+    if (!detail::has_failed(error)) co_await send(self, error);
+    if (!detail::has_failed(error)) co_await detail::shutdown_write(self.below, error);
 }
 
-/// Sends everything that is encrypted. Precondition: the caller holds `sending`.
+/// Sends everything that is encrypted. Precondition: the caller holds `sending`; no error yet.
 template <async_stream S>
-task<> tls_stream<S>::send(state& self) {
-    for (;;) {
+task<> tls_stream<S>::send(state& self, std::error_code* error) {
+    while (!detail::has_failed(error)) {
         if (self.unsent.empty())
             self.unsent = const_buffer(self.out).first(self.engine.take_output(self.out));
         if (self.unsent.empty()) co_return;
-        const std::size_t size = co_await self.below.write_some(self.unsent);
+        const std::size_t size = co_await detail::write_some(self.below, self.unsent, error);
         self.unsent = self.unsent.subspan(size);
     }
 }
 
-/// Feeds the engine what arrives next.
+/// Feeds the engine what arrives next. Precondition: no error yet.
 template <async_stream S>
-task<> tls_stream<S>::receive(state& self) {
-    const std::size_t size = co_await self.below.read_some(mutable_buffer(self.in));
-    if (size == 0) self.engine.raise_cut_off();
-    self.engine.feed(const_buffer(self.in).first(size));
+task<> tls_stream<S>::receive(state& self, std::error_code* error) {
+    const mutable_buffer in(self.in);
+    const std::size_t size = co_await detail::read_some(self.below, in, error);
+    if (detail::has_failed(error)) co_return;
+    if (size == 0)
+        self.engine.cut_off(error);
+    else
+        self.engine.feed(in.first(size), error);
 }
 
 } // namespace weft

@@ -19,13 +19,14 @@
 
 namespace weft {
 
-/// Sends and receives UDP datagrams: each arrives whole, or not at all, or twice.
+/// Sends and receives UDP datagrams: each arrives whole, or not at all, or twice, in any order.
 ///
 ///     weft::udp_socket socket(weft::endpoint::any(5353));
 ///     auto got = co_await socket.receive_from(buffer);
 ///     co_await socket.send_to(std::span(buffer).first(got.size), got.from);
 ///
-/// One branch may receive while another one sends.
+/// One branch may receive while another one sends; a second one in the same direction is refused
+/// with errc::busy.
 /// Ownership  Closes the socket; who waits gets EBADF. Move-only.
 class udp_socket {
     struct receive_call;
@@ -44,7 +45,8 @@ public:
     udp_socket(event_loop& loop, const endpoint& at);
 
     /// Waits for a datagram.
-    /// Errors  Throws `std::system_error`. With `code`, it is stored there.
+    /// Errors  Throws `std::system_error` that names this socket's address. With `code`, it is
+    ///         stored there.
     /// Cancel  No datagram is lost.
     auto receive_from(mutable_buffer to) noexcept {
         return operate<receive_call>(socket_, nullptr, to);
@@ -55,6 +57,8 @@ public:
 
     /// Sends one datagram; waits only if the system has no room for it. Returns its size.
     /// Errors  Throws `std::system_error` that names the receiver; EMSGSIZE if it is too large.
+    ///         With `code`, it is stored there.
+    /// Cancel  Nothing was sent.
     auto send_to(const_buffer from, const endpoint& receiver) noexcept {
         return operate<send_call>(socket_, nullptr, from, receiver);
     }
@@ -62,10 +66,12 @@ public:
         return operate<send_call>(socket_, &code, from, receiver);
     }
 
-    /// From now on datagrams come from `peer` only, and `send` sends to it; that it does not
-    /// listen is reported as ECONNREFUSED, by the next call.
+    /// From now on datagrams come from `peer` only, but for those that are in the queue already,
+    /// and `send` sends to it; that it does not listen is reported as ECONNREFUSED, by a later
+    /// call.
     /// Errors  Throws `std::system_error` that names `peer`.
     void connect(const endpoint& peer);
+    /// As `send_to`; EDESTADDRREQ if it is not connected.
     auto send(const_buffer from) noexcept { return send_to(from, endpoint()); }
     auto send(const_buffer from, std::error_code& code) noexcept {
         return send_to(from, endpoint(), code);
@@ -150,7 +156,7 @@ inline udp_socket::udp_socket(event_loop& loop, const endpoint& at) {
         if (result < 0) raise_system_error(-result, "binding to " + at.to_string());
     };
     if (!at.is_ip()) check(-EAFNOSUPPORT);
-    socket_ = unique_socket(loop, at.family(), SOCK_DGRAM);
+    socket_ = open_socket("binding to ", at, loop, SOCK_DGRAM);
     check(socket_.calls().bind(socket_.fd(), at.data(), at.size()));
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cerrno>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -46,6 +47,13 @@ public:
     auto accept(std::error_code& code) noexcept {
         return operate<accept_call<unix_stream>>(socket_, &code);
     }
+    /// As `tcp_listener::try_accept`.
+    std::optional<unix_stream> try_accept() {
+        return operate_at_once<accept_call<unix_stream>>(socket_, nullptr);
+    }
+    std::optional<unix_stream> try_accept(std::error_code& code) {
+        return operate_at_once<accept_call<unix_stream>>(socket_, &code);
+    }
 
     /// Errors  Throws `std::system_error` with EBADF if it is closed.
     endpoint local_endpoint() const { return socket_.local_endpoint(); }
@@ -73,7 +81,7 @@ inline unix_listener::unix_listener(event_loop& loop, std::string_view path, int
     const auto check = [&at](int result) {
         if (result < 0) raise_system_error(-result, "listening on " + at.to_string());
     };
-    socket_ = unique_socket(loop, AF_UNIX, SOCK_STREAM);
+    socket_ = open_socket("listening on ", at, loop, SOCK_STREAM);
     auto& calls = socket_.calls();
     std::string file(path.starts_with('@') ? std::string_view() : path);
 

@@ -96,10 +96,11 @@ template <async_stream S, class Buffer, bool Reports>
 struct moving_all {
     static constexpr bool reads = std::is_same_v<Buffer, mutable_buffer>;
     using size_or_nothing = std::conditional_t<Reports, std::size_t, void>;
+    struct nothing {};
 
     S* stream;
     Buffer data;
-    std::error_code* code;
+    [[no_unique_address]] std::conditional_t<Reports, std::error_code*, nothing> code;
     std::size_t done = 0;
 
     auto move_some() const {
@@ -121,7 +122,11 @@ struct moving_all {
         else
             raise<end_of_stream_error>(data.first(done));
     }
-    bool is_over() const noexcept { return done == data.size() || (Reports && *code); }
+    bool is_over() const noexcept {
+        if constexpr (Reports)
+            if (*code) return true;
+        return done == data.size();
+    }
 
     bool attempt(branch& on) {
         if constexpr (Reports) code->clear();
@@ -142,7 +147,7 @@ private:
 template <class S, class Buffer>
 auto move_all(S& stream, Buffer data) {
     using moving = moving_all<S, Buffer, false>;
-    return prepared<shortcut<moving>, moving>(moving{&stream, data, nullptr});
+    return prepared<shortcut<moving>, moving>(moving{&stream, data, {}});
 }
 template <class S, class Buffer>
 auto move_all(S& stream, Buffer data, std::error_code& code) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -68,7 +69,9 @@ public:
     std::optional<int> status() { return process_->status(); }
 
     /// Writes all of `input` to its standard input and closes that, reads its output and its errors
-    /// to their ends, and waits for its end. Streams that are not here take no part.
+    /// to their ends, and waits for its end. Streams that are not here, or closed, take no part.
+    /// Errors  Throws `std::invalid_argument`, and does nothing, if there is `input` and nowhere to
+    ///         write it to. That the process does not read all of it is no error.
     /// Cancel  What was read is lost.
     task<process_result> communicate(std::string input = {});
 
@@ -115,6 +118,10 @@ inline task<std::string> read_to_end(input_stream& from) {
 } // namespace detail
 
 inline task<process_result> child_process::communicate(std::string input) {
+    // Else it would be lost without a word, while the process waits for it somewhere else.
+    if (!input.empty() && !standard_input().is_open())
+        raise<std::invalid_argument>("communicate: the process was given no standard input from "
+                                     "here (redirect::pipe), or that is closed");
     auto ended = co_await when_all(detail::feed(streams_[0], input),
                                    detail::read_to_end(streams_[1]),
                                    detail::read_to_end(streams_[2]), wait());

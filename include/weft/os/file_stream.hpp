@@ -41,11 +41,13 @@ class file_stream {
     struct read_call;
     struct write_call;
     class close_operation;
+    using closes = prepared<close_operation, file_stream*, std::error_code*>;
 
 public:
     file_stream() noexcept = default;
-    /// Takes over `fd` on this thread's loop, and has it not block. `name` is for errors, and must
-    /// live as long as the stream: "the serial line".
+    /// Takes over `fd` on this thread's loop, and has it not block, nor any copy of it, here or in
+    /// another process. `name` is for errors, and must live as long as the stream: "the serial
+    /// line".
     /// Errors  Throws `std::system_error`; `fd` is closed.
     file_stream(unique_fd fd, const char* name) : file_stream(this_loop(), std::move(fd), name) {}
     file_stream(event_loop& loop, unique_fd fd, const char* name);
@@ -84,7 +86,8 @@ public:
     }
 
     /// Closes it, which is how the reader of a pipe learns that no more will be written.
-    auto shutdown_write() noexcept { return prepared<close_operation, file_stream*>(this); }
+    auto shutdown_write() noexcept { return closes(this, nullptr); }
+    auto shutdown_write(std::error_code& code) noexcept { return closes(this, &code); }
 
     /// Closes it; who waits for it gets EBADF. No effect the second time.
     void close() noexcept;
@@ -137,18 +140,22 @@ struct file_stream::write_call : socket_call {
 
 class file_stream::close_operation final : public operation<close_operation> {
 public:
-    explicit close_operation(file_stream* stream) noexcept : stream_(stream) {}
+    explicit close_operation(file_stream* stream, std::error_code* code) noexcept
+        : stream_(stream), code_(code) {}
 
     bool start(branch&) noexcept {
         stream_->close();
         return true;
     }
     bool withdraw() noexcept override { return true; }
-    void await_resume() const noexcept {}
+    void await_resume() const noexcept {
+        if (code_) code_->clear();
+    }
     const char* describe() const noexcept override { return "shutdown_write"; }
 
 private:
     file_stream* stream_;
+    std::error_code* code_; // null: it cannot fail, so nobody is told that either
 };
 
 namespace detail {

@@ -36,80 +36,111 @@ namespace weft {
 /// By default its output is read here, and its input and errors are this process's.
 /// It has all signals unblocked, SIGPIPE as it should be, and, where the system can do that, no
 /// descriptors besides the three.
-/// Errors    Throws `std::system_error` that names the program, with ENOENT if there is none.
+/// Errors    Throws `std::system_error` that names the program, with ENOENT if there is none, with
+///           ENOSYS in a simulation.
 child_process spawn_process(std::vector<std::string> argv, process_options options = {});
 
 // Implementation ------------------------------------------------------------
 
 namespace detail {
 
+/// Owns what a pair of C functions begins and ends.
+template <class T, int (*Begin)(T*), int (*End)(T*)>
+class spawn_list {
+public:
+    spawn_list() noexcept : error_(Begin(&list_)) {}
+    spawn_list(spawn_list&&) = delete;
+    ~spawn_list() {
+        if (error_ == 0) End(&list_);
+    }
+    T* get() noexcept { return &list_; }
+    int error() const noexcept { return error_; }
+
+private:
+    T list_;
+    int error_;
+};
+
 /// What the new process does before it runs the program.
+/// Errors  Throws `std::system_error` that names the program, and what there was no room for.
 class spawn_actions {
 public:
-    spawn_actions() {
-        ::posix_spawn_file_actions_init(&actions_);
-        ::posix_spawnattr_init(&attributes_);
+    explicit spawn_actions(const std::string& program) : program_(program) {
         ::sigset_t none, reset;
         ::sigemptyset(&none);
         ::sigemptyset(&reset);
         ::sigaddset(&reset, SIGPIPE);
-        ::posix_spawnattr_setsigmask(&attributes_, &none);
-        ::posix_spawnattr_setsigdefault(&attributes_, &reset);
-        ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    }
-    spawn_actions(spawn_actions&&) = delete;
-    ~spawn_actions() {
-        ::posix_spawn_file_actions_destroy(&actions_);
-        ::posix_spawnattr_destroy(&attributes_);
+        constexpr short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+        check(actions_.error(), "its actions");
+        check(attributes_.error(), "its attributes");
+        check(::posix_spawnattr_setsigmask(attributes_.get(), &none), "its mask of signals");
+        check(::posix_spawnattr_setsigdefault(attributes_.get(), &reset), "its signals");
+        check(::posix_spawnattr_setflags(attributes_.get(), flags), "its signals");
     }
 
     void change_directory(const char* path) {
-        ::posix_spawn_file_actions_addchdir_np(&actions_, path);
+        check(::posix_spawn_file_actions_addchdir_np(actions_.get(), path), "its directory");
     }
     void open_null(int number) {
-        ::posix_spawn_file_actions_addopen(&actions_, number, "/dev/null",
-                                           number == 0 ? O_RDONLY : O_WRONLY, 0);
+        const int mode = number == 0 ? O_RDONLY : O_WRONLY;
+        check(::posix_spawn_file_actions_addopen(actions_.get(), number, "/dev/null", mode, 0),
+              stream_name(number));
     }
     void duplicate(int from, int number) {
-        ::posix_spawn_file_actions_adddup2(&actions_, from, number);
+        check(::posix_spawn_file_actions_adddup2(actions_.get(), from, number),
+              stream_name(number));
     }
     void close_others() {
 #if defined(__GLIBC__)
 #if __GLIBC_PREREQ(2, 34)
-        ::posix_spawn_file_actions_addclosefrom_np(&actions_, 3);
+        check(::posix_spawn_file_actions_addclosefrom_np(actions_.get(), 3), "its descriptors");
 #endif
 #endif
     }
 
     /// Returns 0 or an errno.
     int start(::pid_t& id, char* const* argv, char* const* environment) {
-        return ::posix_spawnp(&id, argv[0], &actions_, &attributes_, argv, environment);
+        return ::posix_spawnp(&id, argv[0], actions_.get(), attributes_.get(), argv, environment);
+    }
+
+    /// `error` is an errno, or 0.
+    void check(int error, const char* part) const {
+        if (error != 0) raise_system_error(error, "starting " + program_ + ": " + part);
+    }
+    static const char* stream_name(int number) noexcept {
+        return number == 0   ? "its standard input"
+               : number == 1 ? "its standard output"
+                             : "its standard error";
     }
 
 private:
-    ::posix_spawn_file_actions_t actions_;
-    ::posix_spawnattr_t attributes_;
+    const std::string& program_;
+    spawn_list<::posix_spawn_file_actions_t, ::posix_spawn_file_actions_init,
+               ::posix_spawn_file_actions_destroy>
+        actions_;
+    spawn_list<::posix_spawnattr_t, ::posix_spawnattr_init, ::posix_spawnattr_destroy> attributes_;
 };
 
 /// A copy of `fd` that is none of the standard descriptors, which are about to be replaced.
-inline unique_fd copy_above_standard(int fd) {
+inline unique_fd copy_above_standard(const spawn_actions& actions, int fd, int number) {
     unique_fd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
-    if (!copy) raise_system_error(errno, "a standard stream for a child process");
+    actions.check(copy ? 0 : errno, actions.stream_name(number));
     return copy;
 }
 
 /// Opens a pipe to a child: returns the child's end, and puts this process's into `ours`.
-inline unique_fd open_child_pipe(event_loop& loop, int number, file_stream& ours) {
+inline unique_fd open_child_pipe(const spawn_actions& actions, event_loop& loop, int number,
+                                 file_stream& ours) {
     static constexpr const char* names[] = {"the standard input of a child process",
                                             "the standard output of a child process",
                                             "the standard error of a child process"};
     auto& calls = loop.system().calls();
     int ends[2];
     if (const int result = calls.pipe(ends); result < 0)
-        raise_system_error(-result, std::string("a pipe for ") + names[number]);
+        actions.check(-result, actions.stream_name(number));
     unique_socket read(calls, ends[0]), write(calls, ends[1]);
     auto& kept = number == 0 ? write : read;
-    auto theirs = copy_above_standard(number == 0 ? read.fd() : write.fd());
+    auto theirs = copy_above_standard(actions, number == 0 ? read.fd() : write.fd(), number);
     // Programs do not expect that their standard streams would rather not block.
     ::fcntl(theirs.get(), F_SETFL, ::fcntl(theirs.get(), F_GETFL) & ~O_NONBLOCK);
     ours = file_stream(loop, std::move(kept), names[number]);
@@ -128,7 +159,9 @@ inline std::vector<char*> pointers_to(std::span<const std::string> texts) {
 inline child_process spawn_process(std::vector<std::string> argv, process_options options) {
     if (argv.empty()) raise<std::invalid_argument>("spawn_process: no program");
     auto& loop = this_loop();
-    detail::spawn_actions actions;
+    detail::spawn_actions actions(argv[0]);
+    if (!loop.system().calls().has_processes())
+        actions.check(ENOSYS, "a simulated system has no programs");
     const std::string directory(options.directory);
     if (!directory.empty()) actions.change_directory(directory.c_str());
 
@@ -139,9 +172,10 @@ inline child_process spawn_process(std::vector<std::string> argv, process_option
         const auto index = static_cast<std::size_t>(number);
         const auto which = wanted[index].which();
         if (which == redirect::kind::pipe)
-            theirs[index] = detail::open_child_pipe(loop, number, result.streams_[index]);
+            theirs[index] = detail::open_child_pipe(actions, loop, number, result.streams_[index]);
         else if (which == redirect::kind::descriptor)
-            theirs[index] = detail::copy_above_standard(wanted[index].descriptor());
+            theirs[index] =
+                detail::copy_above_standard(actions, wanted[index].descriptor(), number);
 
         if (theirs[index])
             actions.duplicate(theirs[index].get(), number);
