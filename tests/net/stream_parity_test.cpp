@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The same scenarios on a duplex, on TCP and on unix sockets: what is tested in memory holds for
-// the system, too.
+// The same scenarios on a duplex, on TCP and on unix sockets, of the system and of simulated hosts:
+// what is tested in memory holds for the system, too.
 #include <weft/net/duplex.hpp>
 
 #include <array>
@@ -31,6 +31,7 @@
 #include <weft/net/unix_listener.hpp>
 #include <weft/net/unix_stream.hpp>
 #include <weft/net/write_all.hpp>
+#include <weft/testing/simulation.hpp>
 
 #include "support/catch.hpp"
 #include "support/sockets.hpp"
@@ -40,25 +41,46 @@ using weft::task;
 
 namespace {
 
-template <class Reactor> struct over_memory {
+struct on_epoll {
+    template <class F> static void run(F main) { run_on<weft::epoll_reactor>(std::move(main)); }
+};
+struct on_poll {
+    template <class F> static void run(F main) { run_on<weft::poll_reactor>(std::move(main)); }
+};
+struct simulated {
+    template <class F> static void run(F main) {
+        const no_frame_leaks check;
+        weft::testing::simulation sim;
+        sim.run(std::move(main));
+        CHECK(sim.system_of_hosts().open_descriptors() == 0);
+    }
+};
+
+template <class System> struct over_memory {
     using stream = weft::duplex;
-    using reactor = Reactor;
+    using system = System;
     static constexpr bool abort_resets = true;
+    static constexpr bool reset_stays = true;
+    static constexpr bool close_is_learnt_by_writing = false;
     static task<stream_pair<stream>> make() {
         auto ends = weft::make_duplex();
         co_return stream_pair<stream>(std::move(ends.first), std::move(ends.second));
     }
 };
-template <class Reactor> struct over_tcp {
+template <class System> struct over_tcp {
     using stream = weft::tcp_stream;
-    using reactor = Reactor;
+    using system = System;
     static constexpr bool abort_resets = true;
+    static constexpr bool reset_stays = false; // it is told once
+    static constexpr bool close_is_learnt_by_writing = true;
     static task<stream_pair<stream>> make() { return make_tcp_pair(); }
 };
-template <class Reactor> struct over_unix {
+template <class System> struct over_unix {
     using stream = weft::unix_stream;
-    using reactor = Reactor;
+    using system = System;
     static constexpr bool abort_resets = false; // the system cannot
+    static constexpr bool reset_stays = false;
+    static constexpr bool close_is_learnt_by_writing = false;
     static task<stream_pair<stream>> make() {
         const auto name = "@weft-parity-" + std::to_string(::getpid());
         weft::unix_listener listener(name);
@@ -69,12 +91,12 @@ template <class Reactor> struct over_unix {
 };
 
 #define EACH_STREAM                                                                               \
-    over_memory<weft::epoll_reactor>, over_tcp<weft::epoll_reactor>,                              \
-        over_tcp<weft::poll_reactor>, over_unix<weft::epoll_reactor>, over_unix<weft::poll_reactor>
+    over_memory<on_epoll>, over_tcp<on_epoll>, over_tcp<on_poll>, over_tcp<simulated>,            \
+        over_unix<on_epoll>, over_unix<on_poll>, over_unix<simulated>
 
 /// Runs `scenario(ours, theirs)` on a connection.
 template <class Kind, class F> void on_pair(F scenario) {
-    run_on<typename Kind::reactor>([&]() -> task<> {
+    Kind::system::run([&]() -> task<> {
         auto both = co_await Kind::make();
         co_await scenario(both.ours, both.theirs);
     });
@@ -98,6 +120,17 @@ template <class S> task<std::error_code> write_until_error(S& to) {
         if (code) co_return code;
         co_await weft::yield();
     }
+}
+/// Nothing more comes, nor goes, of which the reader was told before.
+template <class Kind> task<> check_over(typename Kind::stream& ours, bool was_reset) {
+    const bool stays = was_reset && Kind::reset_stays;
+    std::array<std::byte, 16> into{};
+    std::error_code code;
+    const std::size_t size = co_await ours.read_some(into, code);
+    CHECK(size == 0);
+    CHECK((stays ? code == std::errc::connection_reset : !code));
+    code = co_await write_code(ours);
+    CHECK(code == (stays ? std::errc::connection_reset : std::errc::broken_pipe));
 }
 template <class S> task<std::string> read_rest(S& from) {
     std::string all;
@@ -125,6 +158,12 @@ TEMPLATE_TEST_CASE("parity: bytes go both ways and end", "[net][stream_parity]",
         CHECK(text == "answer");
         const auto code = co_await write_code(ours);
         CHECK(code == std::errc::broken_pipe);
+
+        theirs.close();
+        for (int time = 0; time != 2; ++time) {
+            text = co_await read_text(ours);
+            CHECK(text == "");
+        }
     });
 }
 
@@ -177,6 +216,7 @@ TEMPLATE_TEST_CASE("parity: much is held back until it is read, and arrives whol
             }
         };
         auto results = co_await weft::when_all(write(), read());
+        CHECK(written);
         CHECK((std::get<1>(results) == much));
     });
 }
@@ -186,10 +226,59 @@ TEMPLATE_TEST_CASE("parity: after a peer that has closed comes what it wrote, th
     on_pair<TestType>([](auto& ours, auto& theirs) -> task<> {
         co_await weft::write_all(theirs, "bye");
         theirs.close();
-        const std::string text = co_await read_rest(ours);
+        std::string text = co_await read_rest(ours);
         CHECK(text == "bye");
-        const auto code = co_await write_until_error(ours);
+        text = co_await read_text(ours); // the end stays the end
+        CHECK(text == "");
+
+        auto code = co_await write_code(ours);
+        CHECK((code ? std::errc::broken_pipe : std::errc()) ==
+              (TestType::close_is_learnt_by_writing ? std::errc() : std::errc::broken_pipe));
+        code = co_await write_until_error(ours);
         CHECK(code == std::errc::broken_pipe);
+        text = co_await read_text(ours);
+        CHECK(text == "");
+    });
+}
+
+TEMPLATE_TEST_CASE("parity: a reader that waits hears of data, then of the end",
+                   "[net][stream_parity]", EACH_STREAM) {
+    on_pair<TestType>([](auto& ours, auto& theirs) -> task<> {
+        std::string text;
+        bool ended = false;
+        const auto read = [&]() -> task<> {
+            text = co_await read_text(ours);
+            const std::string rest = co_await read_text(ours);
+            ended = rest.empty();
+        };
+        const auto write = [&]() -> task<> {
+            co_await settle();
+            co_await weft::write_all(theirs, "hello");
+            while (text.empty()) co_await weft::yield();
+            co_await settle();
+            CHECK_FALSE(ended);
+            co_await theirs.shutdown_write();
+        };
+        co_await weft::when_all(read(), write());
+        CHECK(text == "hello");
+        CHECK(ended);
+    });
+}
+
+TEMPLATE_TEST_CASE("parity: before an abort comes what has arrived, then the reset",
+                   "[net][stream_parity]", EACH_STREAM) {
+    on_pair<TestType>([](auto& ours, auto& theirs) -> task<> {
+        co_await weft::write_all(theirs, "last words");
+        co_await settle();
+        theirs.abort();
+        co_await settle();
+        const std::string text = co_await read_text(ours);
+        CHECK(text == "last words");
+        if (TestType::abort_resets) {
+            const auto code = co_await read_code(ours);
+            CHECK(code == std::errc::connection_reset);
+        }
+        co_await check_over<TestType>(ours, TestType::abort_resets);
     });
 }
 
@@ -204,6 +293,7 @@ TEMPLATE_TEST_CASE("parity: a peer that closes without having read resets", "[ne
         CHECK(text == "bye");
         const auto code = co_await read_code(ours);
         CHECK(code == std::errc::connection_reset);
+        co_await check_over<TestType>(ours, true);
     });
 }
 

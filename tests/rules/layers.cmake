@@ -18,6 +18,7 @@ set(may_use_ranges "^coro/generator\\.hpp$")
 
 set(root ${ROOT}/include/weft)
 file(GLOB_RECURSE headers RELATIVE ${root} ${root}/*)
+list(FILTER headers EXCLUDE REGEX "^[a-z_]+/README\\.md$") # a guide: see readme.cmake
 
 function(fail header text)
     message(SEND_ERROR "include/weft/${header}: ${text}")

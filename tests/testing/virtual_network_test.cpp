@@ -37,7 +37,19 @@ TEST_CASE("addresses are read as places, and written again", "[testing][virtual_
                              "[fd00::7]:80", "[::1]:9", "[::]:0", "[::ffff:10.0.0.7]:80"})
         CHECK(read_and_write(text) == text);
     CHECK(read_and_write("10.0.0.7:80", AF_INET6) == "[::ffff:10.0.0.7]:80");
-    CHECK(read_and_write("unix:/path") == "nowhere");
+    for (const auto* text : {"unix:/path", "unix:@abstract", "unix:x"})
+        CHECK(read_and_write(text) == text);
+
+    const auto without_name = weft::testing::place{AF_UNIX};
+    sockaddr_storage address;
+    socklen_t size = sizeof address;
+    without_name.write(reinterpret_cast<sockaddr*>(&address), &size, AF_UNIX);
+    CHECK(size == sizeof address.ss_family);
+    CHECK_FALSE(place::read(reinterpret_cast<sockaddr*>(&address), size, 5));
+    size = sizeof address.ss_family + 1; // cut off
+    address.ss_family = AF_INET;
+    place{AF_INET, 7, false, 80}.write(reinterpret_cast<sockaddr*>(&address), &size, AF_INET);
+    CHECK(size == sizeof(sockaddr_in));
 
     const endpoint foreign("192.0.2.1:80");
     CHECK(place::read(foreign.data(), foreign.size(), 5)->node == weft::testing::nowhere);

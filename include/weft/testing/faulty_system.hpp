@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <iterator>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -10,6 +11,7 @@
 
 #include <netdb.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <weft/loop/readiness.hpp>
 #include <weft/loop/system_calls.hpp>
@@ -20,8 +22,8 @@ namespace weft::testing {
 
 /// The calls that can fail.
 enum class call_kind {
-    socket, bind, listen, accept, connect, shutdown, close, receive, send, send_file, pipe,
-    socket_name, peer_name, get_option, set_option, look_up
+    socket, bind, listen, accept, connect, shutdown, close, receive, send, read, write, send_file,
+    pipe, file_status, unlink, socket_name, peer_name, get_option, set_option, look_up
 };
 
 /// What can be wrong with one call: it fails with an errno (a look-up: with an EAI_ code), or does
@@ -97,11 +99,11 @@ public:
             fd, copy, [&](msghdr& part) { return system_->sendmsg(fd, &part, flags); });
     }
     ssize_t read(int fd, void* data, std::size_t size) noexcept override {
-        return transfer<call_kind::receive>(
+        return transfer<call_kind::read>(
             fd, size, [&](std::size_t most) { return system_->read(fd, data, most); });
     }
     ssize_t write(int fd, const void* data, std::size_t size) noexcept override {
-        return transfer<call_kind::send>(
+        return transfer<call_kind::write>(
             fd, size, [&](std::size_t most) { return system_->write(fd, data, most); });
     }
     ssize_t sendfile(int to, int from, off_t* offset, std::size_t size) noexcept override {
@@ -111,6 +113,12 @@ public:
     }
     int pipe(int (&ends)[2]) noexcept override {
         return pass<call_kind::pipe>([&] { return system_->pipe(ends); });
+    }
+    int lstat(const char* path, struct ::stat* what) noexcept override {
+        return pass<call_kind::file_status>([&] { return system_->lstat(path, what); });
+    }
+    int unlink(const char* path) noexcept override {
+        return pass<call_kind::unlink>([&] { return system_->unlink(path); });
     }
     int getsockname(int fd, sockaddr* address, socklen_t* size) noexcept override {
         return pass<call_kind::socket_name>(
@@ -135,6 +143,7 @@ public:
     }
     void freeaddrinfo(addrinfo* found) noexcept override { system_->freeaddrinfo(found); }
     bool look_up_blocks() const noexcept override { return system_->look_up_blocks(); }
+    bool has_processes() const noexcept override { return system_->has_processes(); }
     readiness ready_now(int fd, readiness interest) noexcept override {
         return system_->ready_now(fd, interest);
     }
@@ -156,16 +165,21 @@ private:
     ssize_t transfer(int fd, std::size_t size, F call) noexcept {
         const auto* fault = next(Kind);
         if (fault && fault->error != 0) return -fault->error;
-        if (!fault || size < 2) return call(size);
+        if (!fault || size < 2 || is_datagram(fd)) return call(size);
         // The rest comes later, and is announced: as if it had been two packets.
         reactor_->report_again(fd);
         return call(1);
     }
+    /// Which is never split.
+    bool is_datagram(int fd) noexcept {
+        int type = 0;
+        socklen_t size = sizeof type;
+        return system_->getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
+               type == SOCK_DGRAM;
+    }
     template <call_kind Kind, class F>
     ssize_t transfer_message(int fd, msghdr& message, F call) noexcept {
-        // A datagram is never split.
-        const bool stream = !message.msg_name && message.msg_iovlen != 0;
-        const auto size = stream ? message.msg_iov[0].iov_len : 1;
+        const auto size = message.msg_iovlen != 0 ? message.msg_iov[0].iov_len : 0;
         return transfer<Kind>(fd, size, [&](std::size_t most) {
             if (most == size) return call(message);
             iovec part{message.msg_iov[0].iov_base, most};
@@ -195,15 +209,20 @@ inline std::span<const call_fault> faults_of(call_kind kind) noexcept {
                     {"ENFILE", ENFILE}, {"ENOBUFS", ENOBUFS}, {"ENOMEM", ENOMEM}},
         connect[] = {{"ECONNREFUSED", ECONNREFUSED}, {"ETIMEDOUT", ETIMEDOUT},
                      {"EHOSTUNREACH", EHOSTUNREACH}, {"ENETUNREACH", ENETUNREACH},
-                     {"EADDRNOTAVAIL", EADDRNOTAVAIL}},
+                     {"EADDRNOTAVAIL", EADDRNOTAVAIL}, {"EAGAIN", EAGAIN}},
         shutdown[] = {{"ENOTCONN", ENOTCONN}},
         close[] = {{"EINTR", EINTR}, {"EIO", EIO}},
         receive[] = {{"one byte", 0}, {"EINTR", EINTR}, {"ECONNRESET", ECONNRESET},
                      {"ETIMEDOUT", ETIMEDOUT}, {"ENOMEM", ENOMEM}},
         send[] = {{"one byte", 0}, {"EINTR", EINTR}, {"EPIPE", EPIPE}, {"ECONNRESET", ECONNRESET},
                   {"ENOBUFS", ENOBUFS}},
+        read[] = {{"one byte", 0}, {"EINTR", EINTR}, {"EIO", EIO}, {"ENOMEM", ENOMEM}},
+        write[] = {{"one byte", 0}, {"EINTR", EINTR}, {"EPIPE", EPIPE}, {"EIO", EIO},
+                   {"ENOMEM", ENOMEM}},
         send_file[] = {{"one byte", 0}, {"EINTR", EINTR}, {"EIO", EIO}, {"EPIPE", EPIPE}},
         pipe[] = {{"EMFILE", EMFILE}, {"ENFILE", ENFILE}},
+        file_status[] = {{"EACCES", EACCES}, {"ENOENT", ENOENT}, {"ENOMEM", ENOMEM}},
+        unlink[] = {{"EACCES", EACCES}, {"EBUSY", EBUSY}, {"ENOENT", ENOENT}, {"EROFS", EROFS}},
         name[] = {{"ENOBUFS", ENOBUFS}},
         option[] = {{"ENOBUFS", ENOBUFS}, {"ENOPROTOOPT", ENOPROTOOPT}},
         look_up[] = {{"EAI_AGAIN", EAI_AGAIN}, {"EAI_FAIL", EAI_FAIL},
@@ -218,8 +237,12 @@ inline std::span<const call_fault> faults_of(call_kind kind) noexcept {
     case call_kind::close: return close;
     case call_kind::receive: return receive;
     case call_kind::send: return send;
+    case call_kind::read: return read;
+    case call_kind::write: return write;
     case call_kind::send_file: return send_file;
     case call_kind::pipe: return pipe;
+    case call_kind::file_status: return file_status;
+    case call_kind::unlink: return unlink;
     case call_kind::socket_name:
     case call_kind::peer_name: return name;
     case call_kind::get_option:
@@ -230,10 +253,12 @@ inline std::span<const call_fault> faults_of(call_kind kind) noexcept {
 }
 
 inline const char* name_of(call_kind kind) noexcept {
-    constexpr const char* names[] = {"socket",      "bind",        "listen",     "accept",
-                                     "connect",     "shutdown",    "close",      "recv",
-                                     "send",        "sendfile",    "pipe",       "getsockname",
-                                     "getpeername", "getsockopt",  "setsockopt", "getaddrinfo"};
+    constexpr const char* names[] = {
+        "socket",      "bind",        "listen",     "accept",     "connect",
+        "shutdown",    "close",       "recv",       "send",       "read",
+        "write",       "sendfile",    "pipe",       "lstat",      "unlink",
+        "getsockname", "getpeername", "getsockopt", "setsockopt", "getaddrinfo"};
+    static_assert(std::size(names) == static_cast<std::size_t>(call_kind::look_up) + 1);
     return names[static_cast<std::size_t>(kind)];
 }
 

@@ -34,7 +34,8 @@ inline constinit const task_local<node_id> current_node{outside};
 /// A computer in a simulation: `simulation::add_host` makes it.
 ///
 /// What is spawned on it, and whatever that spawns, uses the host's addresses: its sockets, and
-/// those only, are there. Everything else is shared, as the tasks of one program share it.
+/// those only, are there. Paths and names of unix sockets are its own as well: see `virtual_paths`.
+/// Everything else is shared, as the tasks of one program share it.
 ///
 /// Ownership  It owns the tasks that were spawned on it. They go on when `run` returns, until the
 ///            host crashes or the simulation is destroyed.

@@ -5,13 +5,17 @@
 #include <cstddef>
 #include <cstring>
 
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <weft/testing/virtual_socket.hpp>
 
 // The options of simulated sockets. Those that mean nothing in a simulation are remembered.
 namespace weft::testing {
+
+/// Unix sockets have only the options that all sockets have.
+inline bool knows_option(const virtual_socket& of, int level) noexcept {
+    return of.family() != AF_UNIX || level == SOL_SOCKET;
+}
 
 inline int get_option(virtual_socket& of, int level, int name) {
     if (level == SOL_SOCKET) {
@@ -25,8 +29,7 @@ inline int get_option(virtual_socket& of, int level, int name) {
         default: break;
         }
     }
-    const auto found = of.options.find({level, name});
-    return found == of.options.end() ? 0 : found->second;
+    return of.option(level, name);
 }
 
 inline void set_option(virtual_socket& of, int level, int name, const void* value,
@@ -47,8 +50,6 @@ inline void set_option(virtual_socket& of, int level, int name, const void* valu
         of.receive_capacity = doubled;
     else
         of.options[{level, name}] = given;
-    if (level == SOL_SOCKET && name == SO_REUSEPORT) of.reuse_port = given != 0;
-    if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY) of.only_v6 = given != 0;
 }
 
 } // namespace weft::testing

@@ -89,7 +89,7 @@ private:
         if (armed_.empty()) return false;
         std::swap(armed_, reported_);
         for (const int fd : reported_)
-            if (auto* which = find(fd); which->in_use())
+            if (auto* which = find(fd); which && which->in_use())
                 collect(*which, calls().ready_now(fd, which->armed));
         reported_.clear();
         return deliver() != 0;

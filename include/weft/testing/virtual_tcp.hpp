@@ -10,6 +10,7 @@
 
 #include <weft/loop/readiness.hpp>
 #include <weft/testing/byte_queue.hpp>
+#include <weft/testing/virtual_place.hpp>
 #include <weft/testing/virtual_socket.hpp>
 #include <weft/testing/virtual_tcp_base.hpp>
 #include <weft/testing/virtual_tcp_wire.hpp>
@@ -47,7 +48,7 @@ inline int virtual_tcp::connect(const place& to) {
     }
     }
     if (to.node == nowhere) return -ENETUNREACH;
-    if (to.family != family_ && family_ == AF_INET) return -EAFNOSUPPORT;
+    if (!can_reach(to)) return -EAFNOSUPPORT;
     if (const int error = bind_if_needed(); error < 0) return error;
     remote_ = to;
     if (remote_.node == no_node) remote_.node = node_, remote_.loopback = true;
@@ -128,7 +129,10 @@ inline void virtual_tcp::close() {
     };
     if (state_ == state::listening) {
         const auto handshakes = std::move(handshakes_);
-        for (auto* each : handshakes) reset(*each);
+        for (auto* each : handshakes) {
+            each->listener_ = nullptr;
+            reset(*each);
+        }
         for (auto* each : backlog_)
             if (each->peer_)
                 reset(*each);

@@ -15,7 +15,10 @@
 #include <weft/loop/timer_queue.hpp>
 #include <weft/testing/byte_queue.hpp>
 #include <weft/testing/no_faults.hpp>
+#include <weft/testing/virtual_ip_socket.hpp>
+#include <weft/testing/virtual_place.hpp>
 #include <weft/testing/virtual_socket.hpp>
+#include <weft/testing/virtual_world.hpp>
 
 namespace weft::testing {
 
@@ -27,16 +30,17 @@ namespace weft::testing {
 ///
 /// What its calls do is in testing/virtual_tcp.hpp, how segments travel in
 /// testing/virtual_tcp_wire.hpp; include the former.
-class virtual_tcp final : public virtual_socket {
+class virtual_tcp final : public virtual_ip_socket {
 public:
-    virtual_tcp(virtual_world& world, node_id node, int family, int type, int protocol) noexcept
-        : virtual_socket(world, node, family, type, protocol) {}
+    using virtual_ip_socket::virtual_ip_socket;
     ~virtual_tcp() override {
         if (peer_) peer_->peer_ = nullptr;
     }
 
-    /// The network cuts it off: this end gets ECONNRESET, and nobody tells the other one.
-    void cut_off() { fail(ECONNRESET); }
+    /// This end gets ECONNRESET, and nobody tells the other one.
+    void cut_off(node_id peer) override {
+        if (is_connected() && remote_.node == peer) fail(ECONNRESET);
+    }
 
     bool is_connected() const noexcept override { return state_ == state::connected; }
     bool is_listening() const noexcept override { return state_ == state::listening; }

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 
 #include <weft/loop/readiness.hpp>
-#include <weft/testing/virtual_socket.hpp>
+#include <weft/testing/virtual_ip_socket.hpp>
 #include <weft/testing/virtual_tcp_base.hpp>
 
 // How the segments of simulated TCP travel: what is on its way from one end to the other is in the
@@ -99,7 +99,7 @@ inline void virtual_tcp::answer_with_reset() {
 }
 
 inline void virtual_tcp::deliver_syn(segment& syn) {
-    auto* const found = world_.find(remote_.node, SOCK_STREAM, remote_, [](virtual_socket& each) {
+    auto* const found = find(world_, remote_.node, SOCK_STREAM, remote_, [](auto& each) {
         return each.is_listening();
     });
     if (!found) return answer_with_reset();
@@ -194,7 +194,7 @@ inline void virtual_tcp::fail(int error) {
     unsent_.clear();
     head_.disarm();
     reset_.disarm();
-    if (state_ == state::accepting) std::erase(listener_->handshakes_, this);
+    if (state_ == state::accepting && listener_) std::erase(listener_->handshakes_, this);
     if (is_orphan_ || state_ == state::accepting) return world_.destroy(*this);
     state_ = state::failed;
     error_ = error;

@@ -12,15 +12,17 @@
 #include <sys/socket.h>
 
 #include <weft/testing/byte_queue.hpp>
-#include <weft/testing/virtual_socket.hpp>
+#include <weft/testing/virtual_ip_socket.hpp>
+#include <weft/testing/virtual_place.hpp>
+#include <weft/testing/virtual_world.hpp>
 
 namespace weft::testing {
 
 /// A UDP socket of a simulated host. Datagrams are lost and overtake each other as the link says,
 /// and are dropped when the receiver's buffer is full.
-class virtual_udp final : public virtual_socket {
+class virtual_udp final : public virtual_ip_socket {
 public:
-    using virtual_socket::virtual_socket;
+    using virtual_ip_socket::virtual_ip_socket;
 
     bool is_connected() const noexcept override { return remote_.port != 0; }
     readiness ready() const noexcept override {
@@ -66,7 +68,7 @@ public:
 private:
     void arrive() override {
         if (!world_.reaches(from_.node, to_.node)) return;
-        auto* const socket = world_.find(to_.node, SOCK_DGRAM, to_, [&](virtual_socket& each) {
+        auto* const socket = find(world_, to_.node, SOCK_DGRAM, to_, [&](auto& each) {
             return static_cast<virtual_udp&>(each).takes_from(from_);
         });
         auto* const receiver = static_cast<virtual_udp*>(socket);
@@ -89,7 +91,7 @@ private:
 
 inline int virtual_udp::connect(const place& to) {
     if (to.node == nowhere) return -ENETUNREACH;
-    if (to.family != family_ && family_ == AF_INET) return -EAFNOSUPPORT;
+    if (!can_reach(to)) return -EAFNOSUPPORT;
     if (const int error = bind_if_needed(); error < 0) return error;
     remote_ = to;
     return 0;
