@@ -40,7 +40,7 @@ def same(name, expected, actual):
 
 
 def run(*arguments):
-    done = subprocess.run([arena, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([arena, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -131,6 +131,8 @@ class Game:
         self.status = None
         self.pid = os.fork()
         if self.pid == 0:
+            for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP:
+                signal.signal(number, signal.SIG_DFL)  # whatever this test was started with
             os.setsid()
             fcntl.ioctl(self.slave, termios.TIOCSCTTY, 0)
             for number in range(3):
@@ -153,7 +155,7 @@ class Game:
                 raise
             return False
 
-    def until(self, condition, seconds=20):
+    def until(self, condition, seconds=120):
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
@@ -161,7 +163,7 @@ class Game:
             self.read(0.05)
         return True
 
-    def shows(self, text, seconds=20):
+    def shows(self, text, seconds=120):
         return self.until(lambda: text in self.screen.text(), seconds)
 
     def type(self, keys):
@@ -227,7 +229,7 @@ class Game:
         return found[-1] if found else None
 
 
-def wait_for(condition, seconds=20):
+def wait_for(condition, seconds=120):
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -299,7 +301,7 @@ status, _, errors = run()
 check("without a terminal it says so", status == 1 and "standard input" in errors, errors)
 if os.path.exists("/dev/full"):
     with open("/dev/full", "w") as full:
-        done = subprocess.run([arena, "--headless"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+        done = subprocess.run([arena, "--headless"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=600)
     same("a full disk is an error: exit code", 1, done.returncode)
     same("and message", "arena: standard output: No space left on device\n", done.stderr)
 

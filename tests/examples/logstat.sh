@@ -45,9 +45,9 @@ code() {
     fi
 }
 
-# wait_until COMMAND...: at most 20 s
+# wait_until COMMAND...: at most two minutes
 wait_until() {
-    for _ in $(seq 200); do
+    for _ in $(seq 1200); do
         if "$@" >/dev/null 2>&1; then return 0; fi
         sleep 0.1
     done
@@ -55,6 +55,10 @@ wait_until() {
 }
 
 frequency() { LC_ALL=C sort | LC_ALL=C uniq -c | LC_ALL=C sort -k1,1nr -k2; }
+frequency_of() { awk '{print $1}' "$@" | frequency; }
+
+# shows FILE...: ./live, what --every prints, has got as far as the hosts of these files
+shows() { frequency_of "$@" >expected.live && tail -n $(($(wc -l <expected.live) + 1)) live | head -n -1 | cmp -s - expected.live; }
 
 # ---- every field, byte for byte ----------------------------------------------------------------
 
@@ -236,22 +240,23 @@ holds "and has its line" grep -q '^      1 /0$' actual
 
 {
     cat good.log
-    sleep 60 &
+    sleep 600 &
     echo $! >sleeper
     wait
 } | {
-    "$logstat" --by host >actual 2>err &
+    "$logstat" --every 0.1 --by host >live 2>err &
     echo $! >pid
     wait $!
     echo $? >status
 } &
 holds "it reads a pipe that does not end" wait_until test -s pid -a -s sleeper
-sleep 1
+holds "and counts what comes" wait_until shows good.log
 kill -INT "$(cat pid)"
 wait_until test -s status
 kill "$(cat sleeper)" 2>/dev/null
 wait
-awk '{print $1}' good.log | frequency >expected
+frequency_of good.log >expected
+tail -n "$(wc -l <expected)" live >actual
 same "Ctrl-C prints what was counted" expected actual
 holds "says so" grep -q 'interrupted' err
 holds "and ends with 130" test "$(cat status)" -eq 130
@@ -277,7 +282,7 @@ same "a pipe whose first byte comes alone" expected actual
 same "several members" expected actual
 "$logstat" --by host part1.log <(tail -n +1001 good.log | gzip) >actual
 same "a compressed and a plain one" expected actual
-timeout 20 "$logstat" --follow --by host good.log.gz >actual
+timeout 120 "$logstat" --follow --by host good.log.gz >actual
 same "--follow ends with a compressed file" expected actual
 gzip -c "$data/orders.csv" >orders.csv.gz
 "$logstat" --by country "$data/orders.csv" >expected 2>/dev/null
@@ -309,7 +314,7 @@ holds "is told" grep -q 'good.log.gz: starting gzip: No such file' err
 # Stand-ins for gzip: they show what becomes of a process that does not end by itself.
 mkdir fails hangs
 printf '#!/bin/sh\nkill -9 $$\n' >fails/gzip
-printf '#!/bin/sh\necho $$ >>"%s/pids"\ncat "${CONTENT-%s/good.log}"\nexec sleep 60\n' "$work" "$work" >hangs/gzip
+printf '#!/bin/sh\necho $$ >>"%s/pids"\ncat "${CONTENT-%s/good.log}"\nexec sleep 600\n' "$work" "$work" >hangs/gzip
 chmod +x fails/gzip hangs/gzip
 code "a gzip that crashes" 1 env PATH="$work/fails:$PATH" "$logstat" --by host good.log.gz
 holds "is told" grep -q 'good.log.gz: gzip was ended by signal 9' err
@@ -319,21 +324,22 @@ none_left() { # the processes of ./pids have ended
     return 0
 }
 code "a column that is not there" 1 env PATH="$work/hangs:$PATH" CONTENT="$data/orders.csv" \
-    timeout 20 "$logstat" --by city orders.csv.gz
+    timeout 120 "$logstat" --by city orders.csv.gz
 holds "is told" grep -q "orders.csv.gz: no column 'city'" err
 holds "leaves no gzip behind" none_left
-PATH="$work/hangs:$PATH" timeout 20 "$logstat" --every 0.1 --by host good.log.gz 2>err | head -n 1 >actual
+PATH="$work/hangs:$PATH" timeout 120 "$logstat" --every 0.1 --by host good.log.gz 2>err | head -n 1 >actual
 holds "| head -1 leaves no gzip behind" none_left
 holds "and is silent" test ! -s err
 rm pids
-PATH="$work/hangs:$PATH" "$logstat" --by host good.log.gz >actual 2>err &
+PATH="$work/hangs:$PATH" "$logstat" --every 0.1 --by host good.log.gz >live 2>err &
 pid=$!
 holds "gzip runs" wait_until test -s pids
-sleep 1
+holds "and what it says is counted" wait_until shows good.log
 kill -INT "$pid"
 wait "$pid"
 holds "Ctrl-C in the middle ends with 130" test $? -eq 130
 holds "and leaves no gzip behind" none_left
+tail -n "$(wc -l <expected)" live >actual
 same "and prints what was counted" expected actual
 
 # ---- threads -------------------------------------------------------------------------------------
@@ -379,8 +385,6 @@ code "a number of threads that is none" 2 "$logstat" --jobs many good.log
 cp part1.log grown.log
 "$logstat" --follow --every 0.1 --by host grown.log >live 2>err &
 pid=$!
-frequency_of() { awk '{print $1}' "$@" | frequency; }
-shows() { frequency_of "$@" >expected.live && tail -n $(($(wc -l <expected.live) + 1)) live | head -n -1 | cmp -s - expected.live; }
 holds "--follow counts what is there" wait_until shows part1.log
 cat part2.log >>grown.log
 holds "and what is appended" wait_until shows part1.log part2.log
@@ -442,15 +446,16 @@ done
 # ---- memory -----------------------------------------------------------------------------------------
 
 peak_kb() { # peak_kb COMMAND...: VmHWM, read while it waits for the end of its input
-    { for _ in $(seq "$1"); do cat good.log; done; touch fed; sleep 5; } | {
+    { for _ in $(seq "$1"); do cat good.log; done; touch fed; wait_until test -e measured; } | {
         "$logstat" --by host >actual 2>err &
         local pid=$!
         wait_until test -e fed
         sleep 1
         awk '/VmHWM/ {print $2}' "/proc/$pid/status"
+        touch measured
         wait "$pid"
     }
-    rm -f fed
+    rm -f fed measured
 }
 if [ -r /proc/self/status ]; then
     # Under AddressSanitizer freed memory lingers; a small quarantine shows what is in use.

@@ -21,7 +21,7 @@ is_long = bool(os.environ.get("WEFT_LONG"))
 def run(*arguments):
     """The exit code, and standard output; what else is said is shown."""
     done = subprocess.run([program, *arguments], stdout=subprocess.PIPE, text=True,
-                          timeout=3600 if is_long else 100)
+                          timeout=3600 if is_long else 900)
     return done.returncode, done.stdout
 
 

@@ -11,6 +11,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 
 #include "support/catch.hpp"
 #include "support/sockets.hpp"
@@ -133,6 +134,8 @@ TEMPLATE_TEST_CASE("a peer that aborts is an error that names it, and no signal"
         }
         SECTION("before we end our half") {
             pair.theirs.abort();
+            ::pollfd reset{pair.ours.native_handle(), 0, 0};
+            CHECK(::poll(&reset, 1, -1) == 1); // it has come
             std::error_code code;
             co_await pair.ours.shutdown_write(code);
             CHECK(code == std::errc::not_connected);

@@ -232,14 +232,17 @@ TEST_CASE("curl gets a page from a server of weft, and refuses one that it does 
     run_on([&]() -> task<> {
         std::string output;
         int exit_code = -1;
-        const std::vector<std::string> argv{"curl", "-sS", "--cacert", file("ca.pem"),
-                                            "https://127.0.0.1:PORT/page"};
+        // Neither what its user has configured, nor a proxy.
+        const std::vector<std::string> argv{"curl",      "-q",       "--noproxy",
+                                            "*",         "-sS",      "--cacert",
+                                            file("ca.pem"), "https://127.0.0.1:PORT/page"};
         auto failure = co_await with_server(argv, "", answer_http, output, exit_code);
         CHECK(failure == "");
         CHECK(exit_code == 0);
         CHECK(output == "GET /page HTTP/1.1");
 
-        const std::vector<std::string> wary{"curl", "-sS", "https://127.0.0.1:PORT/page"};
+        const std::vector<std::string> wary{"curl", "-q",  "--noproxy",
+                                            "*",    "-sS", "https://127.0.0.1:PORT/page"};
         failure = co_await with_server(wary, "", answer_http, output, exit_code);
         CHECK(failure != "");
         CHECK(exit_code == 60); // "the peer certificate cannot be authenticated"

@@ -57,7 +57,10 @@ TEST_CASE("standard streams of a terminal do not change it", "[os][standard_stre
     run([]() -> task<> {
         const nothing_left_open check;
         const unique_fd master(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
-        REQUIRE(master);
+        if (!master) {
+            WARN("no terminals here");
+            co_return;
+        }
         REQUIRE(::grantpt(master.get()) == 0);
         REQUIRE(::unlockpt(master.get()) == 0);
         const unique_fd terminal(::open(::ptsname(master.get()), O_RDWR | O_NOCTTY | O_CLOEXEC));

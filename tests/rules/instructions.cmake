@@ -22,7 +22,7 @@ if(NOT CMAKE_SCRIPT_MODE_FILE)
         add_test(NAME "instructions: ${question}" COMMAND ${CMAKE_COMMAND}
             -D VALGRIND=${WEFT_VALGRIND} -D PROGRAM=$<TARGET_FILE:benchmark-instruction_counts>
             -D QUESTION=${question} -D LIMIT=${limit} -P ${tests}/rules/instructions.cmake)
-        set_tests_properties("instructions: ${question}" PROPERTIES TIMEOUT 120)
+        set_tests_properties("instructions: ${question}" PROPERTIES TIMEOUT ${hangs})
     endforeach()
     return()
 endif()

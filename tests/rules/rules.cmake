@@ -2,6 +2,7 @@
 foreach(rule IN ITEMS layers tree readme)
     add_test(NAME "rules: ${rule}" COMMAND ${CMAKE_COMMAND} ${compile} -D FLAGS=${flags}
              -D ROOT=${PROJECT_SOURCE_DIR} -P ${tests}/rules/${rule}.cmake)
+    set_tests_properties("rules: ${rule}" PROPERTIES TIMEOUT ${hangs_compiling})
 endforeach()
 
 # Each header compiles alone.
@@ -9,4 +10,4 @@ add_test(NAME "rules: headers are self-contained"
          COMMAND ${CMAKE_COMMAND} --build ${PROJECT_BINARY_DIR}
                  --target all_verify_interface_header_sets)
 set_tests_properties("rules: headers are self-contained" PROPERTIES
-                     TIMEOUT 600 RESOURCE_LOCK build_folder)
+                     TIMEOUT 3600 RESOURCE_LOCK build_folder)

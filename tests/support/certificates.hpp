@@ -12,6 +12,7 @@
 #include <fstream>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 
 #include <stdlib.h>
 
@@ -33,7 +34,10 @@ public:
 
 private:
     certificates() {
-        std::string name = (std::filesystem::temp_directory_path() / "weft-tls-XXXXXX").string();
+        std::error_code missing;
+        auto where = std::filesystem::temp_directory_path(missing);
+        if (missing) where = "/tmp";
+        std::string name = (where / "weft-tls-XXXXXX").string();
         if (!::mkdtemp(name.data())) throw std::runtime_error("mkdtemp failed");
         folder_ = name;
         make("ca", "/CN=weft test authority", "", "");
@@ -55,7 +59,7 @@ private:
             "-CAcreateserial " + days + " -out " + name + ".pem");
     }
     void run(const std::string& command) const {
-        const std::string line = "cd " + folder_ + " && openssl " + command + " >>log 2>&1";
+        const std::string line = "cd '" + folder_ + "' && openssl " + command + " >>log 2>&1";
         if (std::system(line.c_str()) == 0) return;
         std::ifstream log(path("log"));
         throw std::runtime_error("openssl " + command + ": " +

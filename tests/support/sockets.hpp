@@ -55,7 +55,7 @@ void run_on(F main, weft::system_calls* calls = nullptr) {
         weft::event_loop loop(std::make_unique<Reactor>());
         if (calls) loop.system().set_calls(*calls);
         loop.run([&]() -> weft::task<> {
-            co_await weft::with_timeout(std::chrono::seconds(30), main());
+            co_await weft::with_timeout(std::chrono::minutes(2), main());
         });
     }
     CHECK(open_descriptors() == before);

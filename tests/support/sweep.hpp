@@ -10,9 +10,11 @@
 //     sweep([]() -> weft::task<> { ... });
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <exception>
 #include <string_view>
+#include <thread>
 
 #include <weft/core/frame_pool.hpp>
 #include <weft/core/intrusive_list.hpp>
@@ -73,11 +75,19 @@ private:
         ready().append(later_);
         if (!has_ready()) {
             const auto next = next_deadline();
-            if (!next) return false;
+            if (!next) return wait_for_system();
             if (*next > now()) advance(*next - now());
         }
         make_turn();
         return true;
+    }
+    // What was sent to this machine itself may be on its way: another core delivers it.
+    bool wait_for_system() {
+        for (int i = 0; i != 10'000 && !system().idle() && turn_.empty(); ++i) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            make_turn();
+        }
+        return !turn_.empty();
     }
     // What the turn is made of stands between `first_`, which is queued before the system is asked,
     // and the timer `last_`, the youngest of those that are due; the first one takes it all.
