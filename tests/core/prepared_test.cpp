@@ -53,3 +53,12 @@ TEST_CASE("a prepared operation is as cheap to destroy as its arguments", "[core
     STATIC_REQUIRE(sizeof(prepared_echo<int*>) == sizeof(int*));
     STATIC_REQUIRE(std::is_nothrow_move_constructible_v<prepared_echo<std::string>>);
 }
+
+TEST_CASE("a prepared operation can be assigned to", "[core][prepared]") {
+    run([]() -> weft::task<> {
+        auto waiting = prepared_echo<std::string>(std::string(100, 'x'));
+        waiting = prepared_echo<std::string>(std::string(100, 'y'));
+        const auto result = co_await std::move(waiting);
+        CHECK(std::get<0>(result) == std::string(100, 'y'));
+    });
+}

@@ -613,3 +613,23 @@ TEST_CASE("unstarted async_generators that hold each other die without recursion
 
     CHECK(tracked::alive == 0);
 }
+
+namespace {
+
+weft::async_generator<int> keeps(std::unique_ptr<weft::async_generator<int>>) { co_yield 1; }
+weft::async_generator<int> kept() { co_yield 2; }
+
+} // namespace
+
+TEST_CASE("an async_generator can be assigned what it holds", "[coro][async_generator]") {
+    auto inner = std::make_unique<weft::async_generator<int>>(kept());
+    auto* const raw = inner.get();
+    auto outer = keeps(std::move(inner));
+    outer = std::move(*raw);
+
+    run([&]() -> weft::task<> {
+        auto* element = co_await outer.next();
+        CHECK(*element == 2);
+        co_await outer.close();
+    });
+}

@@ -352,3 +352,54 @@ TEST_CASE("unstarted tasks that hold each other are destroyed, however many, in 
     CHECK(tracked::alive == 0);
     CHECK(depth_probe::highest - depth_probe::lowest < 65536);
 }
+
+namespace {
+
+weft::task<int> holds(std::unique_ptr<weft::task<int>>) { co_return 1; }
+weft::task<int> held() { co_return 2; }
+
+struct cell {
+    int* value = new int(7);
+    cell() = default;
+    cell(cell&& other) noexcept : value(std::exchange(other.value, nullptr)) {}
+    ~cell() { delete std::exchange(value, nullptr); }
+};
+struct reader {
+    const int* of = nullptr;
+    int* sum = nullptr;
+    reader(const int* from, int* into) : of(from), sum(into) {}
+    reader(reader&& other) noexcept : of(std::exchange(other.of, nullptr)), sum(other.sum) {}
+    ~reader() {
+        if (of) *sum += *of;
+    }
+};
+weft::task<> reads(reader) { co_return; }
+struct job {
+    cell first;
+    weft::task<> refers_to_first;
+};
+weft::task<> has(job) { co_return; }
+weft::task<> wraps(weft::task<>) { co_return; }
+
+} // namespace
+
+TEST_CASE("a task can be assigned what it holds", "[coro][task]") {
+    auto inner = std::make_unique<weft::task<int>>(held());
+    auto* const raw = inner.get();
+    auto outer = holds(std::move(inner));
+    outer = std::move(*raw);
+
+    CHECK(run(std::move(outer)) == 2);
+}
+
+TEST_CASE("an unstarted task that is held deeply is destroyed before what it refers to",
+          "[coro][task]") {
+    int sum = 0;
+    {
+        cell first;
+        const int* const value = first.value;
+        auto nested = has(job{std::move(first), reads(reader(value, &sum))});
+        for (int i = 0; i != 100; ++i) nested = wraps(std::move(nested));
+    }
+    CHECK(sum == 7);
+}

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <new>
+#include <type_traits>
 #include <utility>
 
 namespace weft {
@@ -25,15 +27,27 @@ auto keep(Args&... args) {
 /// destructible if the arguments are.
 template <class Op, class... Args>
 class [[nodiscard]] prepared {
+    using kept = decltype(detail::keep(std::declval<Args&>()...));
+
 public:
     explicit prepared(Args... args) : args_(detail::keep(args...)) {}
+    prepared(prepared&&) = default;
+    prepared(const prepared&) = default;
+    // A closure cannot be assigned to.
+    prepared& operator=(prepared other) noexcept
+        requires std::is_nothrow_move_constructible_v<kept>
+    {
+        args_.~kept();
+        ::new (static_cast<void*>(&args_)) kept(std::move(other.args_));
+        return *this;
+    }
 
     Op operator co_await() && {
         return args_([](Args&... args) { return Op(std::move(args)...); });
     }
 
 private:
-    [[no_unique_address]] decltype(detail::keep(std::declval<Args&>()...)) args_;
+    kept args_;
 };
 
 } // namespace weft

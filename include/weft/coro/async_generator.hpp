@@ -27,6 +27,7 @@ namespace weft {
 ///
 /// Ownership  The generator owns its body. Destroying it destroys the body where it is, without
 ///            its `finally`s; `co_await close()` before that runs them. Move-only.
+/// Lifetime   Not longer than the loop in which it began, unless it has ended.
 /// Errors     What the body throws is rethrown by `next`, once; after that the sequence has ended.
 /// Cancel     The body is a branch of its own: a cancelled `next` leaves it going, and the element
 ///            that it makes is the next `next`'s. So `with_timeout(1s, g.next())` loses nothing.
@@ -41,11 +42,9 @@ public:
         : unused_(std::exchange(other.unused_, nullptr)),
           body_(std::exchange(other.body_, nullptr)) {}
     async_generator& operator=(async_generator&& other) noexcept {
-        if (this != &other) {
-            dispose();
-            unused_ = std::exchange(other.unused_, nullptr);
-            body_ = std::exchange(other.body_, nullptr);
-        }
+        async_generator moved(std::move(other)); // which the old one may hold
+        std::swap(unused_, moved.unused_);
+        std::swap(body_, moved.body_);
         return *this;
     }
     ~async_generator() { dispose(); }

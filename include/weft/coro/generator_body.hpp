@@ -66,14 +66,14 @@ private:
         line(generator_body& body, generator_frame<T>& outermost) noexcept
             : branch(body), outermost_(&outermost) {}
         ~line() {
-            if (!is_done()) outermost_->handle().destroy(); // it has never begun
+            if (!is_done()) detail::destroy_unstarted(*outermost_); // it has never begun
         }
 
         using branch::resume_here;
         std::exception_ptr error() const noexcept override { return nullptr; }
         std::coroutine_handle<> start_here() noexcept { return start_now(); }
         void abandon() noexcept {
-            outermost_->handle().destroy();
+            detail::destroy_unstarted(*outermost_);
             set_done();
         }
 

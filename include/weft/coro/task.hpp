@@ -5,6 +5,7 @@
 #include <concepts>
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <source_location>
 #include <type_traits>
@@ -23,7 +24,8 @@ class task_awaiter;
 
 namespace detail {
 /// Destroys a coroutine that has not begun. It may hold another one, and so on, without limit:
-/// from a depth of 64 on, they are destroyed one after the other.
+/// what would take more than 64 KiB of stack is destroyed one after the other, and may outlive then
+/// what is held beside it.
 void destroy_unstarted(frame& unstarted) noexcept;
 } // namespace detail
 
@@ -52,8 +54,9 @@ public:
     task(const task&) = delete; // it runs once: "std::move(t)" gives it away
     task& operator=(task&& other) noexcept {
         if (this != &other) {
-            if (coroutine_) detail::destroy_unstarted(coroutine_.promise());
-            coroutine_ = std::exchange(other.coroutine_, {});
+            // First of all, because `other` may be what the old one holds.
+            const auto old = std::exchange(coroutine_, std::exchange(other.coroutine_, {}));
+            if (old) detail::destroy_unstarted(old.promise());
         }
         return *this;
     }
@@ -103,16 +106,20 @@ struct task_returns<void> : frame {
 // Implementation ------------------------------------------------------------
 
 [[gnu::noinline]] inline void detail::destroy_unstarted(frame& unstarted) noexcept {
-    static constinit thread_local unsigned depth = 0;
+    constexpr std::uintptr_t most_stack = 65536;
+    static constinit thread_local std::uintptr_t top = 0; // of the outermost call; 0: there is none
     static constinit thread_local frame* left = nullptr;
-    if (depth == 64) {
+    const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+    if (top != 0 && top - here > most_stack) {
         unstarted.parent = std::exchange(left, &unstarted);
         return;
     }
-    ++depth;
+    const bool is_outermost = top == 0;
+    if (is_outermost) top = here;
     unstarted.handle().destroy();
-    while (depth == 1 && left) std::exchange(left, left->parent)->handle().destroy();
-    --depth;
+    if (!is_outermost) return;
+    while (left) std::exchange(left, left->parent)->handle().destroy();
+    top = 0;
 }
 
 /// What a coroutine that runs in a branch does when it awaits: it leaves the place, and adapts

@@ -154,6 +154,14 @@ private:
         explicit root_group(scheduler& loop) : task_group(loop, on_error::report) {}
         void reopen() { rethrow_errors(); }
     };
+    // However a run ends, the next one begins anew.
+    struct end_of_run {
+        event_loop& loop;
+        ~end_of_run() {
+            loop.root_.reopen(); // throws nothing: it reports errors, and keeps none
+            loop.stop_.store(false, std::memory_order_relaxed);
+        }
+    };
     // While the loop runs, it is this thread's, and nobody else's; `this_loop()` is it also in what
     // a timer or a descriptor calls between the turns: the `withdraw` of a time-out.
     class running_scope {
@@ -252,6 +260,7 @@ inline bool event_loop::run_one() {
 
 inline void event_loop::run_until_done(const bool& done, branch& main) {
     const running_scope scope(*this);
+    const end_of_run at_end{*this};
     main_ = &main;
     std::size_t ran = 0;
     bool possible = true;
@@ -267,8 +276,6 @@ inline void event_loop::run_until_done(const bool& done, branch& main) {
     root_.cancel();
     while (!root_.empty() && take_turn(true, ran)) {}
     root_.drop_children(); // those that wait for what can never happen
-    root_.reopen();
-    stop_.store(false, std::memory_order_relaxed);
     if (!possible || !done)
         raise<deadlock_error>(deadlock);
 }

@@ -87,7 +87,9 @@ inline bool turns::collect(std::int64_t deadline) {
 inline bool turns::spin(std::int64_t deadline) {
     if (spin_ <= 0 || is_stopped() || !reactor_->is_real_time()) return false;
     auto now = reactor_->now();
-    for (const auto end = deadline - now < spin_ ? deadline : now + spin_;
+    // A deadline may be any time at all, also long ago.
+    const auto limit = now < reactor::never - spin_ ? now + spin_ : reactor::never;
+    for (const auto end = deadline < limit ? deadline : limit;
          now < end && !has_ready() && !is_stopped(); now = reactor_->now())
         collect(reactor::immediately);
     return has_ready() || is_stopped();

@@ -78,6 +78,7 @@ task<std::size_t> write_some(S& stream, const_buffer from, std::error_code* erro
     if constexpr (reporting_stream<S>) {
         if (error) {
             size = co_await stream.write_some(from, *error);
+            if (*error) size = 0;
             co_return size;
         }
     }
