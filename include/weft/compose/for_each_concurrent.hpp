@@ -129,9 +129,9 @@ private:
 /// endless, or a generator.
 ///
 /// Lifetime  `f` gets the elements of `range` themselves: a copy's, if given an lvalue. To work
-///           on your own, pass `std::views::all(mine)`; `mine` must outlive it. Those of a range
-///           that can be gone through only once, a generator's, are moved out of it, or copied if
-///           it yields lvalues, and live until the awaitable has ended.
+///           on your own, pass `std::views::all(mine)`, of <ranges>; `mine` must outlive it.
+///           Those of a range that can be gone through only once, a generator's, are moved out of
+///           it, or copied if it yields lvalues, and live until the awaitable has ended.
 /// Order   Started in the order of the range.
 /// Errors  The first one stops: no more elements are taken, those that run are cancelled, newest
 ///         first, and it is rethrown when they have ended. Throws `std::invalid_argument` if `n`

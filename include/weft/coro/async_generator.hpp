@@ -26,7 +26,9 @@ namespace weft {
 ///     while (auto* m = co_await in.next()) handle(*m);
 ///
 /// Ownership  The generator owns its body. Destroying it destroys the body where it is, without
-///            its `finally`s; `co_await close()` before that runs them. Move-only.
+///            its `finally`s; `co_await close()` before that runs them. Move-only. Begun
+///            generators that are each held by the body of the next take stack when the outermost
+///            is destroyed: some hundred bytes each.
 /// Lifetime   Not longer than the loop in which it began, unless it has ended.
 /// Errors     What the body throws is rethrown by `next`, once; after that the sequence has ended.
 /// Cancel     The body is a branch of its own: a cancelled `next` leaves it going, and the element

@@ -74,7 +74,8 @@ class start_operation final : public operation<start_operation<T, F, Args...>>,
         decltype(auto) operator()() {
             return std::apply(
                 [this](Args&... args) -> decltype(auto) {
-                    return std::apply(callable_, std::forward_as_tuple(std::move(started_), args...));
+                    return std::apply(callable_,
+                                      std::forward_as_tuple(std::move(started_), args...));
                 },
                 args_);
         }

@@ -20,7 +20,8 @@ concept awaits_size = awaits<A> && std::convertible_to<await_result_t<A>, std::s
 /// A connection that carries bytes both ways, in order: `tcp_stream`, `unix_stream`, `duplex`,
 /// `tls_stream`, and what users write. Everything that reads or writes takes one.
 ///
-///     read_some(buffer)    waits for at least one byte; returns how many, 0 at the end of stream
+///     read_some(buffer)    waits for at least one byte; returns how many: 0 at the end of stream,
+///                          and, at once, if the buffer is empty
 ///     write_some(bytes)    waits for room for at least one byte; returns how many were taken
 ///     shutdown_write()     says that no more will be written; the peer reads what is left, then
 ///                          the end of stream; this side may go on reading

@@ -48,8 +48,9 @@ concept handles = std::move_constructible<F> && requires(F& handler, accepted_t<
 ///     co_await weft::serve(listener, echo, {.max_connections = 1000, .stop = &stop});
 ///
 /// The end is a set `options.stop`, a cancel, or a failure of the listener. Then nobody is accepted
-/// any more; handlers may finish until `options.drain` has passed, and are cancelled then; `serve`
-/// ends when they have ended. The listener is not closed: who comes now waits in its queue.
+/// any more; handlers may finish until `options.drain` has passed, and are cancelled then (those
+/// that would rather end early wait for `stop`, too); `serve` ends when they have ended. The
+/// listener is not closed: who comes now waits in its queue.
 ///
 /// Errors    A handler's is its own: it is unhandled, and the others go on. When the system has run
 ///           out of descriptors or memory, and the listener has an `accept(std::error_code&)` that

@@ -34,6 +34,7 @@ namespace weft {
 ///     weft::buffered_reader lines(unzip.standard_output());
 ///
 /// By default its output is read here, and its input and errors are this process's.
+/// It is in this process's group, so Ctrl-C in a terminal reaches it, too.
 /// It has all signals unblocked, SIGPIPE as it should be, and, where the system can do that, no
 /// descriptors besides the three.
 /// Errors    Throws `std::system_error` that names the program, with ENOENT if there is none, with

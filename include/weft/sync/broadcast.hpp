@@ -22,7 +22,8 @@ namespace weft {
 enum class lagging {
     wait,        ///< whoever sends waits for it
     drop_oldest, ///< it misses the oldest item
-    disconnect,  ///< it misses all that it has not received, and gets no more
+    disconnect,  ///< it misses all that it has not received, and gets no more: it hears of that
+                 ///< at its next `receive`, so what it awaits meanwhile needs a time-out
 };
 
 /// Passes every item to everybody who has subscribed.
@@ -70,7 +71,7 @@ public:
         return wait_queue::wait<sending>(this, std::move(item), &error);
     }
 
-    /// Senders are refused from now on. Subscriptions get what they have not received, then nothing.
+    /// Senders are refused from now on. Subscriptions receive what is left, then nothing.
     void close() noexcept;
     bool closed() const noexcept { return closed_; }
 
