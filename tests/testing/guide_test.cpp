@@ -227,7 +227,7 @@ private:
 
 TEST_CASE("my stream is a stream", "[testing][guide]") {
     const auto make_pair = []() -> task<std::pair<my_stream, my_stream>> {
-        auto both = weft::make_duplex(1000); // an odd size: writes fall short, as they may
+        auto both = weft::make_duplex(1000); // so small that writes fall short, as they may
         co_return std::pair(my_stream(std::move(both.first)), my_stream(std::move(both.second)));
     };
     simulation sim;
