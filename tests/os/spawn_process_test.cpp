@@ -99,6 +99,9 @@ TEST_CASE("a full table of descriptors is an error that names the program and it
         const nothing_left_open check;
         rlimit before{};
         ::getrlimit(RLIMIT_NOFILE, &before);
+        // The sanitizer of undefined behaviour wants descriptors for types that it meets first.
+        auto unlimited = shell("true", {.input = redirect::pipe()});
+        co_await unlimited.communicate();
         std::string what;
         for (rlim_t most = 3; what != "started" && most != before.rlim_cur; ++most) {
             const rlimit few{most, before.rlim_max};
@@ -114,7 +117,6 @@ TEST_CASE("a full table of descriptors is an error that names the program and it
             CHECK((what == "started" || what.find("starting sh: its standard ") == 0));
         }
         CHECK(what == "started");
-        co_return;
     });
 }
 
