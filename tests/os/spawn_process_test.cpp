@@ -103,6 +103,12 @@ TEST_CASE("a full table of descriptors is an error that names the program and it
         auto unlimited = shell("true", {.input = redirect::pipe()});
         co_await unlimited.communicate();
         std::string what;
+        try {
+            spawn_process({"/no/such/program"});
+        } catch (const std::system_error& error) {
+            what = error.what();
+        }
+        CHECK(what.find("starting /no/such/program") == 0);
         for (rlim_t most = 3; what != "started" && most != before.rlim_cur; ++most) {
             const rlimit few{most, before.rlim_max};
             ::setrlimit(RLIMIT_NOFILE, &few);
