@@ -399,7 +399,7 @@ TEST_CASE("an unstarted task that is held deeply is destroyed before what it ref
         cell first;
         const int* const value = first.value;
         auto nested = has(job{std::move(first), reads(reader(value, &sum))});
-        for (int i = 0; i != 100; ++i) nested = wraps(std::move(nested));
+        for (int i = 0; i != 80; ++i) nested = wraps(std::move(nested));
     }
     CHECK(sum == 7);
 }

@@ -24,7 +24,7 @@ class task_awaiter;
 
 namespace detail {
 /// Destroys a coroutine that has not begun. It may hold another one, and so on, without limit:
-/// what would take more than 64 KiB of stack is destroyed one after the other, and may outlive then
+/// what would take more than 60 KiB of stack is destroyed one after the other, and may outlive then
 /// what is held beside it.
 void destroy_unstarted(frame& unstarted) noexcept;
 } // namespace detail
@@ -106,7 +106,7 @@ struct task_returns<void> : frame {
 // Implementation ------------------------------------------------------------
 
 [[gnu::noinline]] inline void detail::destroy_unstarted(frame& unstarted) noexcept {
-    constexpr std::uintptr_t most_stack = 65536;
+    constexpr std::uintptr_t most_stack = 60 * 1024;
     static constinit thread_local std::uintptr_t top = 0; // of the outermost call; 0: there is none
     static constinit thread_local frame* left = nullptr;
     const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
