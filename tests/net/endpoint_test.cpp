@@ -128,6 +128,15 @@ TEST_CASE("a unix path has a limit", "[net][endpoint]") {
     CHECK_THROWS_WITH(endpoint::unix_path(longest + 'a'),
                       Catch::Matchers::ContainsSubstring(longest + 'a'));
     CHECK_THROWS_AS(endpoint::unix_path(""), std::system_error);
+    std::error_code code;
+    endpoint::unix_path(longest + 'a', code);
+    CHECK(code == std::errc::filename_too_long);
+    endpoint::unix_path("", code);
+    CHECK(code == std::errc::invalid_argument);
+    endpoint::unix_path(std::string_view("a\0b", 3), code);
+    CHECK(code == std::errc::invalid_argument);
+    CHECK(endpoint::unix_path(longest, code).address() == longest);
+    CHECK_FALSE(code);
     try {
         endpoint too_long("unix:" + longest + 'a');
         FAIL("no error");

@@ -1,6 +1,6 @@
 # Rules of the repository as tests.
-foreach(rule IN ITEMS layers tree readme)
-    add_test(NAME "rules: ${rule}" COMMAND ${CMAKE_COMMAND} ${compile} -D FLAGS=${flags}
+foreach(rule IN ITEMS layers tree readme unused)
+    add_test(NAME "rules: ${rule}" COMMAND ${CMAKE_COMMAND} ${compile} -D FLAGS=${flags} -D NM=${CMAKE_NM}
              -D ROOT=${PROJECT_SOURCE_DIR} -P ${tests}/rules/${rule}.cmake)
     set_tests_properties("rules: ${rule}" PROPERTIES TIMEOUT ${hangs_compiling})
 endforeach()

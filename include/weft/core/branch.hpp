@@ -120,19 +120,6 @@ inline bool branch::stop_before_operation(frame* waiter) noexcept {
     return true;
 }
 
-inline void branch::run() noexcept {
-    if (flags_ & ended_flag)
-        end(ending::finished);
-    else if (flags_ & stopping_flag)
-        unwind();
-    else if (flags_ & started_flag) // and has no frames
-        end(ending::finished);
-    else if (auto first = start_now())
-        first.resume();
-    else
-        end(ending::finished);
-}
-
 inline void scheduler::run(runnable& item) noexcept {
     auto& thread = this_execution;
     constexpr unsigned special = branch::ended_flag | branch::stopping_flag | branch::frames_flag;

@@ -14,6 +14,7 @@
 #include <weft/core/operation_base.hpp>
 #include <weft/core/raise.hpp>
 #include <weft/core/scheduler.hpp>
+#include <weft/core/source_place.hpp>
 
 namespace weft {
 
@@ -78,7 +79,7 @@ public:
     }
     const char* name() const noexcept { return notes_ && notes_->name ? notes_->name : ""; }
     /// Where it was cancelled, if it was.
-    std::source_location cancelled_at() const noexcept { return cancelled_at_; }
+    std::source_location cancelled_at() const noexcept;
 
     /// Whether it ended with an error, and with which.
     bool has_failed() const noexcept { return flags_ & failed_flag; }
@@ -171,6 +172,19 @@ protected:
     }
     void set_done() noexcept { flags_ |= done_flag; }
     void set_failed() noexcept { flags_ |= failed_flag; }
+
+    // What derived classes keep here, because there is room: their bits, and a count of uses.
+    enum : unsigned {
+        made_flag = 1024,     // child: what it awaits has been made
+        joined_flag = 2048,   // spawned: somebody has received the outcome
+        starting_flag = 4096, // spawned: somebody waits for it to start
+    };
+    bool has(unsigned flag) const noexcept { return flags_ & flag; }
+    void set(unsigned flag, bool on = true) noexcept {
+        flags_ = on ? flags_ | flag : flags_ & ~flag;
+    }
+    unsigned& uses() noexcept { return uses_; }
+
     void set_owner(branch_owner& owner) noexcept { owner_ = &owner; }
 
 private:
@@ -190,7 +204,18 @@ private:
         failed_flag = 512, // done, with an error
     };
 
-    void run() noexcept final;
+    void run() noexcept final {
+        if (flags_ & ended_flag)
+            end(ending::finished);
+        else if (flags_ & stopping_flag)
+            unwind();
+        else if (flags_ & started_flag) // and has no frames
+            end(ending::finished);
+        else if (auto first = start_now())
+            first.resume();
+        else
+            end(ending::finished);
+    }
     void unwind() noexcept;
     bool cancel_groups() noexcept;
     void destroy(ending how) noexcept;
@@ -201,6 +226,7 @@ private:
     branch* newest_child() const noexcept;
     void wait_for(operation_base& op) noexcept;
     [[gnu::cold]] void withdraw_begun() noexcept;
+    void set_cancelled_at(source_place at) noexcept;
     static void cancel_waiting(scheduler& loop) noexcept;
     [[gnu::cold]] bool stop_before_operation(frame* waiter) noexcept;
     [[gnu::noinline]] std::coroutine_handle<> bounce(frame& target) noexcept {
@@ -215,7 +241,6 @@ private:
     operation_base* operation_ = nullptr;
     branch_owner* newest_group_ = nullptr;
     branch_notes* notes_ = nullptr;
-    std::source_location cancelled_at_;
 };
 
 } // namespace weft

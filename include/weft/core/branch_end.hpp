@@ -10,6 +10,7 @@
 #include <weft/core/intrusive_list.hpp>
 #include <weft/core/raise.hpp>
 #include <weft/core/scheduler.hpp>
+#include <weft/core/source_place.hpp>
 
 // How branches end: cancelled, by the loop, clean-ups first; or dropped, at once. Neither recurses,
 // however deep the forks are nested and the coroutines are chained.
@@ -24,7 +25,7 @@ inline branch::~branch() {
 inline void branch::cancel(std::source_location at) noexcept {
     if (flags_ & (cancel_flag | done_flag)) return;
     flags_ |= cancel_flag;
-    cancelled_at_ = at;
+    set_cancelled_at(to_place(at));
     if (!(flags_ & started_flag)) {
         flags_ |= stopping_flag; // it is queued: its turn will be its end
     } else if (operation_) { // else it runs, or is ready: until its next operation
@@ -33,6 +34,22 @@ inline void branch::cancel(std::source_location at) noexcept {
         here.cancelling_.push_back(*this);
         cancel_waiting(here);
     }
+}
+
+// As a rule siblings are cancelled at one place, and the owner keeps it.
+inline void branch::set_cancelled_at(source_place at) noexcept {
+    auto& usual = owner_->cancelled_at_;
+    if (!usual) usual = at;
+    if (usual != at)
+        guarded([&] { make_notes().cancelled_at = at; },
+                [](const std::exception_ptr&) {}); // no memory, no place: it is cancelled anyway
+}
+
+inline std::source_location branch::cancelled_at() const noexcept {
+    source_place at = nullptr;
+    if (notes_) at = notes_->cancelled_at;
+    if (!at && cancel_requested()) at = owner_->cancelled_at_;
+    return to_location(at);
 }
 
 inline void branch::cancel_waiting(scheduler& loop) noexcept {
@@ -62,7 +79,7 @@ inline void branch::unwind() noexcept {
 inline bool branch::cancel_groups() noexcept {
     bool busy = false;
     for (auto* group = newest_group_; group; group = group->older_) {
-        group->cancel_for_parent(cancelled_at_);
+        group->cancel_for_parent(cancelled_at());
         busy = busy || group->is_busy();
     }
     return busy;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <weft/core/frame_pool.hpp>
+#include <weft/core/source_place.hpp>
 
 namespace weft {
 
@@ -48,7 +49,8 @@ private:
     std::size_t uses_ = 1;
 };
 
-/// What only few branches have: a name, and values bound for them. Kept apart, because every child
+/// What only few branches have: a name, values bound for them, a place of their own where they were
+/// cancelled. Kept apart, because every child
 /// pays for the bytes of a branch.
 struct branch_notes : frame_pool::allocated {
     branch_notes() = default;
@@ -74,6 +76,7 @@ struct branch_notes : frame_pool::allocated {
     char* name = nullptr;
     std::size_t name_size = 0;
     binding* bindings = nullptr;
+    source_place cancelled_at = nullptr; // null: see the owner
 };
 
 } // namespace weft

@@ -6,6 +6,7 @@
 
 #include <weft/core/intrusive_list.hpp>
 #include <weft/core/scheduler.hpp>
+#include <weft/core/source_place.hpp>
 
 namespace weft {
 
@@ -73,6 +74,7 @@ private:
     intrusive_list<branch, sibling> children_;
     scheduler* loop_ = nullptr;
     branch* parent_ = nullptr;
+    source_place cancelled_at_ = nullptr; // the first child that was cancelled; as a rule, all
     branch_owner* older_ = nullptr;
     branch_owner* newer_ = nullptr;
     bool registered_ = false;

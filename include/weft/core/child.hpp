@@ -118,8 +118,6 @@ private:
             else
                 return std::type_identity<decltype(to_awaiter(std::declval<awaitable>()))>();
         }())::type;
-    enum class phase : unsigned char { unstarted, started, over };
-
     // The awaiter of a task takes all that the task has: it can take its place, too.
     static constexpr bool takes_place = !calls && requires(std::remove_reference_t<awaiter>& own) {
         own.take_outcome();
@@ -146,7 +144,6 @@ private:
         };
     };
 
-    phase phase_ = phase::unstarted;
     std::conditional_t<takes_place, one_place, two_places> held_;
 };
 
@@ -173,7 +170,7 @@ std::coroutine_handle<> child<A, Base>::start() noexcept {
         },
         [&](std::exception_ptr error) { this->outcome_.set_error(std::move(error)); });
     if (!made) return nullptr;
-    phase_ = phase::started;
+    this->set(this->made_flag);
     if constexpr (!std::derived_from<kept_awaiter, operation_base>)
         return held_.awaiter.start(*this); // a task: frames of its own
     else if constexpr (std::is_same_v<decltype(held_.awaiter.start(*this)), bool>)
@@ -185,7 +182,7 @@ std::coroutine_handle<> child<A, Base>::start() noexcept {
 
 template <forkable A, class Base>
 void child<A, Base>::collect() noexcept {
-    if (phase_ == phase::started) {
+    if (this->has(this->made_flag)) {
         // A task's outcome is moved as it is: no error is thrown on the way.
         if constexpr (requires { held_.awaiter.take_outcome(); })
             guarded([&] { this->outcome_ = held_.awaiter.take_outcome(); },
@@ -200,11 +197,11 @@ void child<A, Base>::collect() noexcept {
 
 template <forkable A, class Base>
 void child<A, Base>::clear() noexcept {
+    if (this->is_done()) return;
     this->set_done();
-    const auto until_now = std::exchange(phase_, phase::over);
-    if (until_now == phase::over) return;
-    if (until_now == phase::started) held_.awaiter.kept_awaiter::~kept_awaiter();
-    if (until_now == phase::unstarted || !takes_place) held_.source.~A();
+    const bool made = this->has(this->made_flag);
+    if (made) held_.awaiter.kept_awaiter::~kept_awaiter();
+    if (!made || !takes_place) held_.source.~A();
 }
 
 template <forkable A, class Base>

@@ -15,7 +15,7 @@ namespace weft {
 ///     bool start(weft::branch&) noexcept;   // true: complete already, nothing to wait for
 ///     bool withdraw() noexcept override;    // cancelled: see operation_base
 ///     T await_resume();                     // the result, or throw
-///     void postponed() noexcept;            // optional: complete, but resumes only in the next turn
+///     void postponed() noexcept;            // optional: complete, but resumes in the next turn
 ///
 /// and a destructor that unlinks it from whatever it waits in. When what it waits for has come,
 /// call `complete()` once. examples/custom_awaitable.cpp is the page to copy.
@@ -48,8 +48,8 @@ public:
         requires(!std::derived_from<Promise, frame>)
     void await_suspend(std::coroutine_handle<Promise>) noexcept {
         static_assert(std::derived_from<Promise, frame>,
-                      "an awaitable of weft can be awaited in coroutines of weft only; from another "
-                      "one, spawn a weft::task on the loop");
+                      "an awaitable of weft can be awaited in coroutines of weft only; from "
+                      "another one, spawn a weft::task on the loop");
     }
 
 protected:

@@ -21,7 +21,8 @@ template <class T>
 class outcome {
     static_assert(std::is_void_v<T> || alignof(std::conditional_t<std::is_void_v<T>, char, T>) <=
                                            __STDCPP_DEFAULT_NEW_ALIGNMENT__,
-                  "an over-aligned result cannot live in a coroutine frame: return a pointer to it");
+                  "an over-aligned result cannot live in a coroutine frame: return a pointer "
+                  "to it");
     struct nothing {};
     using stored = std::conditional_t<
         std::is_reference_v<T>, std::add_pointer_t<T>,

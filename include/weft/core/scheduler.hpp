@@ -37,6 +37,7 @@ private:
     friend branch;
     friend scheduler;
     unsigned flags_ = 0; // a branch's
+    unsigned uses_ = 0;  // a spawned branch's, where there is room
 };
 
 /// What this thread is doing right now.

@@ -6,7 +6,6 @@
 #include <coroutine>
 #include <exception>
 #include <memory>
-#include <source_location>
 #include <type_traits>
 #include <utility>
 
@@ -104,20 +103,20 @@ struct async_generator<T>::promise_type : generator_frame<T>, frame_pool::alloca
     }
 
     auto yield_value(T&& element,
-                     std::source_location at = std::source_location::current()) noexcept {
-        this->awaits_at = at;
+                     source_place at = __builtin_source_location()) noexcept {
+        this->awaits_at = to_location(at);
         return yield_element<T, nothing>(std::addressof(element));
     }
     auto yield_value(const T& element,
-                     std::source_location at = std::source_location::current())
+                     source_place at = __builtin_source_location())
         requires std::copy_constructible<T>
     {
-        this->awaits_at = at;
+        this->awaits_at = to_location(at);
         return yield_element<T, T>(element);
     }
     template <class A>
     decltype(auto) await_transform(A&& awaitable,
-                                   std::source_location at = std::source_location::current()) {
+                                   source_place at = __builtin_source_location()) {
         return awaits_in_branch::adapt(*this, std::forward<A>(awaitable), at);
     }
 

@@ -79,7 +79,7 @@ public:
         return handle;
     }
 
-    void child_ended(branch& child, ending how) noexcept override;
+    inline void child_ended(branch& child, ending how) noexcept override;
 
 protected:
     explicit group(on_error policy) noexcept : policy_(policy) {}

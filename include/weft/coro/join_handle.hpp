@@ -37,20 +37,20 @@ template <class T>
 class spawned_branch : public result_branch<T> {
 public:
     /// Handles and joins use it; when nobody does and it has ended, it is destroyed.
-    void keep() noexcept { ++uses_; }
+    void keep() noexcept { ++this->uses(); }
     void release() noexcept {
         if (forgo() && this->is_done()) dismiss();
     }
 
     /// Somebody has received the outcome: an error in it need not be reported.
-    void set_joined() noexcept { joined_ = true; }
-    bool is_joined() const noexcept { return joined_; }
+    void set_joined() noexcept { this->set(this->joined_flag); }
+    bool is_joined() const noexcept { return this->has(this->joined_flag); }
     /// The group has received the error.
-    void set_error_taken() noexcept { joined_ = true; }
+    void set_error_taken() noexcept { set_joined(); }
 
     /// Somebody waits for it to call `started`: until then its errors are his.
-    void set_starting(bool starting) noexcept { starting_ = starting; }
-    bool is_starting() const noexcept { return starting_; }
+    void set_starting(bool starting) noexcept { this->set(this->starting_flag, starting); }
+    bool is_starting() const noexcept { return this->has(this->starting_flag); }
 
     void add(detail::joiner& joiner) noexcept { joiners_.push_back(joiner); }
 
@@ -58,7 +58,7 @@ protected:
     using result_branch<T>::result_branch;
 
     /// Ends a use; returns whether it was the last one.
-    bool forgo() noexcept { return --uses_ == 0; }
+    bool forgo() noexcept { return --this->uses() == 0; }
     void wake_joiners() noexcept {
         while (!joiners_.empty()) joiners_.pop_front().child_done();
     }
@@ -68,9 +68,6 @@ private:
     virtual void dismiss() noexcept = 0;
 
     intrusive_list<detail::joiner, detail::joining> joiners_;
-    unsigned uses_ = 0;
-    bool joined_ = false;
-    bool starting_ = false;
 };
 
 namespace detail {

@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <source_location>
 #include <type_traits>
 #include <utility>
 
@@ -28,6 +27,11 @@ namespace detail {
 /// what is held beside it.
 void destroy_unstarted(frame& unstarted) noexcept;
 } // namespace detail
+
+/// The parameter of a coroutine in a header that would need none: `template <class = if_used>`.
+/// Unless it optimises, g++ makes code of every inline coroutine that it has read; of a template
+/// only where it is called. So what nobody uses costs nobody anything.
+struct if_used;
 
 /// An asynchronous computation that starts when it is awaited, and is awaited once.
 ///
@@ -126,11 +130,11 @@ struct task_returns<void> : frame {
 /// what is not weft's own.
 struct awaits_in_branch {
     template <class A>
-    static decltype(auto) adapt(frame& self, A&& awaitable, std::source_location at) {
+    static decltype(auto) adapt(frame& self, A&& awaitable, source_place at) {
         static_assert(awaits<A>,
                       "this cannot be awaited here; a task is awaited once, as an rvalue: "
                       "co_await std::move(t)");
-        self.awaits_at = at;
+        self.awaits_at = to_location(at);
         if constexpr (awaits<A>) return make_awaiter<false>(std::forward<A>(awaitable));
     }
 };
@@ -145,7 +149,7 @@ struct task<T>::promise_type : task_returns<T>, frame_pool::allocated {
 
     template <class A>
     decltype(auto) await_transform(A&& awaitable,
-                                   std::source_location at = std::source_location::current()) {
+                                   source_place at = __builtin_source_location()) {
         return awaits_in_branch::adapt(*this, std::forward<A>(awaitable), at);
     }
 

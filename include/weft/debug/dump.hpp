@@ -37,6 +37,7 @@ inline void dump_tasks(std::ostream& to) { to << report_tasks(this_loop()); }
 /// One loop and one signal in a program; the last call counts. A task that never awaits keeps the
 /// loop from answering.
 /// Errors  Throws `std::system_error`.
+template <class = if_used>
 void dump_on_signal(int signal);
 
 // Implementation ------------------------------------------------------------
@@ -80,7 +81,8 @@ private:
     unique_fd write_;
 };
 
-inline task<> dump_when_asked() {
+template <class = if_used>
+task<> dump_when_asked() {
     const dump_pipe requests;
     for (;;) {
         co_await wait_readable(requests.fd());
@@ -91,7 +93,8 @@ inline task<> dump_when_asked() {
 
 } // namespace detail
 
-inline void dump_on_signal(int signal) {
+template <class>
+void dump_on_signal(int signal) {
     this_loop().spawn(detail::dump_when_asked()).set_name("dump_on_signal");
     struct ::sigaction action {};
     action.sa_handler = detail::request_dump;

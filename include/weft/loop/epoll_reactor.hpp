@@ -28,13 +28,13 @@ public:
     /// Errors  Throws `std::system_error`, with EMFILE if there are no two descriptors left.
     epoll_reactor();
 
-    bool wait(std::int64_t deadline) override;
-    void wake() noexcept override;
+    inline bool wait(std::int64_t deadline) override;
+    inline void wake() noexcept override;
     int native_handle() const noexcept override { return epoll_.get(); }
 
 private:
-    int arm(const descriptor& which, bool again) noexcept override;
-    void disarm(const descriptor& which) noexcept override;
+    inline int arm(const descriptor& which, bool again) noexcept override;
+    inline void disarm(const descriptor& which) noexcept override;
 
     int ask(epoll_event* events, int size, std::int64_t deadline);
     int ask_within(epoll_event* events, int size, std::int64_t timeout) noexcept;

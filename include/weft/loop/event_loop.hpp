@@ -50,7 +50,7 @@ public:
 
     /// Destroys what still runs, newest first: no `finally` runs. Posted callbacks are destroyed.
     /// Precondition: it is not running.
-    virtual ~event_loop();
+    inline virtual ~event_loop();
 
     /// Runs until `main` has ended, then cancels and joins everything that was spawned in this
     /// loop, and returns what `main` returned.

@@ -31,7 +31,7 @@ public:
         now_ = nanoseconds > never - now_ ? never : now_ + nanoseconds;
     }
 
-    bool wait(std::int64_t deadline) override;
+    inline bool wait(std::int64_t deadline) override;
 
     void wake() noexcept override {
         woken_.store(true, std::memory_order_release);

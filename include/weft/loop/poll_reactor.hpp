@@ -28,15 +28,15 @@ public:
     /// Errors  Throws `std::system_error`, with EMFILE if there are no two descriptors left.
     poll_reactor();
 
-    bool wait(std::int64_t deadline) override;
-    void wake() noexcept override;
+    inline bool wait(std::int64_t deadline) override;
+    inline void wake() noexcept override;
 
 protected:
     /// Returns how many were served or, if none was, whether `wake` was called.
     std::size_t wait_until(std::int64_t deadline);
 
 private:
-    int arm(const descriptor& which, bool again) noexcept override;
+    inline int arm(const descriptor& which, bool again) noexcept override;
     void disarm(const descriptor&) noexcept override {}
 
     int ask(std::int64_t deadline);

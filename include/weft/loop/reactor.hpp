@@ -94,7 +94,7 @@ public:
     /// Threads  Any; a signal handler too.
     virtual void wake() noexcept = 0;
 
-    virtual std::int64_t now() const noexcept;
+    inline virtual std::int64_t now() const noexcept;
     /// Whether that clock is the system's, which nobody moves.
     virtual bool is_real_time() const noexcept { return true; }
     /// Moves a clock that is not the system's.

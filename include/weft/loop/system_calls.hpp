@@ -32,30 +32,31 @@ namespace weft {
 /// Lifetime  Outlives the reactor that it is given to, and every descriptor that came from it.
 class system_calls {
 public:
-    virtual int socket(int domain, int type, int protocol) noexcept;
-    virtual int bind(int fd, const sockaddr* address, socklen_t size) noexcept;
-    virtual int listen(int fd, int backlog) noexcept;
-    virtual int accept(int fd, sockaddr* address, socklen_t* size) noexcept;
-    virtual int connect(int fd, const sockaddr* address, socklen_t size) noexcept;
-    virtual int shutdown(int fd, int how) noexcept;
-    virtual int close(int fd) noexcept;
+    inline virtual int socket(int domain, int type, int protocol) noexcept;
+    inline virtual int bind(int fd, const sockaddr* address, socklen_t size) noexcept;
+    inline virtual int listen(int fd, int backlog) noexcept;
+    inline virtual int accept(int fd, sockaddr* address, socklen_t* size) noexcept;
+    inline virtual int connect(int fd, const sockaddr* address, socklen_t size) noexcept;
+    inline virtual int shutdown(int fd, int how) noexcept;
+    inline virtual int close(int fd) noexcept;
 
-    virtual ssize_t recv(int fd, void* data, std::size_t size, int flags) noexcept;
-    virtual ssize_t send(int fd, const void* data, std::size_t size, int flags) noexcept;
-    virtual ssize_t recvmsg(int fd, msghdr* message, int flags) noexcept;
-    virtual ssize_t sendmsg(int fd, const msghdr* message, int flags) noexcept;
-    virtual ssize_t read(int fd, void* data, std::size_t size) noexcept;
-    virtual ssize_t write(int fd, const void* data, std::size_t size) noexcept;
-    virtual ssize_t sendfile(int to, int from, off_t* offset, std::size_t size) noexcept;
-    virtual int pipe(int (&ends)[2]) noexcept;
-    virtual int lstat(const char* path, struct ::stat* what) noexcept;
-    virtual int unlink(const char* path) noexcept;
+    inline virtual ssize_t recv(int fd, void* data, std::size_t size, int flags) noexcept;
+    inline virtual ssize_t send(int fd, const void* data, std::size_t size, int flags) noexcept;
+    inline virtual ssize_t recvmsg(int fd, msghdr* message, int flags) noexcept;
+    inline virtual ssize_t sendmsg(int fd, const msghdr* message, int flags) noexcept;
+    inline virtual ssize_t read(int fd, void* data, std::size_t size) noexcept;
+    inline virtual ssize_t write(int fd, const void* data, std::size_t size) noexcept;
+    inline virtual ssize_t sendfile(int to, int from, off_t* offset, std::size_t size) noexcept;
+    inline virtual int pipe(int (&ends)[2]) noexcept;
+    inline virtual int lstat(const char* path, struct ::stat* what) noexcept;
+    inline virtual int unlink(const char* path) noexcept;
 
-    virtual int getsockname(int fd, sockaddr* address, socklen_t* size) noexcept;
-    virtual int getpeername(int fd, sockaddr* address, socklen_t* size) noexcept;
-    virtual int getsockopt(int fd, int level, int name, void* value, socklen_t* size) noexcept;
-    virtual int setsockopt(int fd, int level, int name, const void* value,
-                           socklen_t size) noexcept;
+    inline virtual int getsockname(int fd, sockaddr* address, socklen_t* size) noexcept;
+    inline virtual int getpeername(int fd, sockaddr* address, socklen_t* size) noexcept;
+    inline virtual int getsockopt(int fd, int level, int name, void* value,
+                                  socklen_t* size) noexcept;
+    inline virtual int setsockopt(int fd, int level, int name, const void* value,
+                                  socklen_t size) noexcept;
 
     /// Looks up the addresses of a host: this one does block, so call it on another thread, unless
     /// `look_up_blocks` says that it need not be.

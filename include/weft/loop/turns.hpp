@@ -46,7 +46,7 @@ protected:
 private:
     bool collect(std::int64_t deadline);
     bool spin(std::int64_t deadline);
-    void breathe() noexcept final;
+    inline void breathe() noexcept final;
 
     static constexpr std::int64_t longest_without_poll = 50'000; // ns, within one turn
 

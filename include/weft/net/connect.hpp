@@ -41,7 +41,9 @@ namespace weft {
 ///         the system thinks long enough, a minute or two: use `with_timeout`), ENETUNREACH. With
 ///         `code` it is stored there, and a closed stream returned.
 /// Cancel  Ends the attempt.
+template <class = if_used>
 task<tcp_stream> connect(endpoint to);
+template <class = if_used>
 task<tcp_stream> connect(endpoint to, std::error_code& code);
 
 /// Makes a TCP connection to a host, by whichever of its addresses answers first: they are tried
@@ -53,13 +55,17 @@ task<tcp_stream> connect(endpoint to, std::error_code& code);
 ///         address. With `code` it is stored there, and a closed stream returned.
 /// Cancel  Ends all attempts, and the look-up as `resolve` does.
 /// Source  RFC 8305, "happy eyeballs"
+template <class = if_used>
 task<tcp_stream> connect(std::string host, std::uint16_t port);
+template <class = if_used>
 task<tcp_stream> connect(std::string host, std::uint16_t port, std::error_code& code);
 
 /// Connects to who listens at a unix path, or with a leading '@' at an abstract name.
 /// Errors  As `connect`: ENOENT if there is none, ECONNREFUSED if nobody listens, EAGAIN if too
 ///         many wait to be accepted; EINVAL and ENAMETOOLONG for what is no path.
+template <class = if_used>
 task<unix_stream> connect_unix(std::string path);
+template <class = if_used>
 task<unix_stream> connect_unix(std::string path, std::error_code& code);
 
 // Implementation ------------------------------------------------------------
@@ -138,11 +144,14 @@ struct connect_race {
     endpoint failed;
 
     bool is_over() const noexcept { return winner.is_open() || (pending == 0 && tries.empty()); }
+    template <class = if_used>
     task<> run(task_group& attempts);
+    template <class = if_used>
     task<> attempt(endpoint to);
 };
 
-inline task<> connect_race::run(task_group& attempts) {
+template <class>
+task<> connect_race::run(task_group& attempts) {
     std::reverse(tries.begin(), tries.end());
     while (!is_over()) {
         changed.clear();
@@ -160,7 +169,8 @@ inline task<> connect_race::run(task_group& attempts) {
     attempts.cancel();
 }
 
-inline task<> connect_race::attempt(endpoint to) {
+template <class>
+task<> connect_race::attempt(endpoint to) {
     std::error_code code;
     auto stream = co_await connect_to<tcp_stream>(to, code);
     --pending;
@@ -178,8 +188,9 @@ inline task<> connect_race::attempt(endpoint to) {
 }
 
 /// Puts into `failed` the address that `code` is about, if it is about one.
-inline task<tcp_stream> connect_host(std::string host, std::uint16_t port, std::error_code& code,
-                                     endpoint& failed) {
+template <class = if_used>
+task<tcp_stream> connect_host(std::string host, std::uint16_t port, std::error_code& code,
+                              endpoint& failed) {
     auto addresses = co_await resolve(std::move(host), std::to_string(port), code);
     if (code) co_return tcp_stream();
     connect_race race(interleaved(addresses));
@@ -194,24 +205,28 @@ inline task<tcp_stream> connect_host(std::string host, std::uint16_t port, std::
 
 } // namespace detail
 
-inline task<tcp_stream> connect(endpoint to, std::error_code& code) {
+template <class>
+task<tcp_stream> connect(endpoint to, std::error_code& code) {
     return detail::connect_to<tcp_stream>(to, code);
 }
 
-inline task<tcp_stream> connect(endpoint to) {
+template <class>
+task<tcp_stream> connect(endpoint to) {
     std::error_code error;
     auto stream = co_await connect(to, error);
     if (error) detail::raise_unconnected(error, to.to_string());
     co_return stream;
 }
 
-inline task<tcp_stream> connect(std::string host, std::uint16_t port, std::error_code& code) {
+template <class>
+task<tcp_stream> connect(std::string host, std::uint16_t port, std::error_code& code) {
     endpoint failed;
     auto stream = co_await detail::connect_host(std::move(host), port, code, failed);
     co_return stream;
 }
 
-inline task<tcp_stream> connect(std::string host, std::uint16_t port) {
+template <class>
+task<tcp_stream> connect(std::string host, std::uint16_t port) {
     std::error_code error;
     endpoint failed;
     auto stream = co_await detail::connect_host(host, port, error, failed);
@@ -226,18 +241,16 @@ inline task<tcp_stream> connect(std::string host, std::uint16_t port) {
     co_return stream;
 }
 
-inline task<unix_stream> connect_unix(std::string path, std::error_code& code) {
-    const auto to = endpoint::parse("unix:" + path);
+template <class>
+task<unix_stream> connect_unix(std::string path, std::error_code& code) {
+    const auto to = endpoint::unix_path(path, code);
     unix_stream stream;
-    if (to)
-        stream = co_await detail::connect_to<unix_stream>(*to, code);
-    else
-        code = std::make_error_code(path.empty() ? std::errc::invalid_argument
-                                                 : std::errc::filename_too_long);
+    if (!code) stream = co_await detail::connect_to<unix_stream>(to, code);
     co_return stream;
 }
 
-inline task<unix_stream> connect_unix(std::string path) {
+template <class>
+task<unix_stream> connect_unix(std::string path) {
     std::error_code error;
     const auto to = endpoint::unix_path(path);
     auto stream = co_await detail::connect_to<unix_stream>(to, error);

@@ -45,8 +45,10 @@ public:
     endpoint(const sockaddr* address, socklen_t size) noexcept;
 
     /// A path in the file system, or with a leading '@' a name in the abstract namespace of Linux.
-    /// Errors  Throws `std::system_error` with ENAMETOOLONG: 107 bytes are the most.
+    /// Errors  ENAMETOOLONG: 107 bytes are the most. EINVAL: nothing, or a path with a null byte.
+    ///         Without `code` thrown as `std::system_error`.
     static endpoint unix_path(std::string_view path);
+    static endpoint unix_path(std::string_view path, std::error_code& code) noexcept;
 
     /// As the constructors, but returns nothing instead of throwing.
     static std::optional<endpoint> parse(std::string_view text) noexcept;
@@ -82,7 +84,6 @@ public:
 private:
     static endpoint v4(std::uint32_t address, std::uint16_t port) noexcept;
     static endpoint v6(const in6_addr& address, std::uint16_t port, std::uint32_t scope) noexcept;
-    static std::optional<endpoint> local(std::string_view path) noexcept;
 
     // What is in sun_path: an abstract name begins with a null byte, of which it may hold more.
     std::string_view local_name() const noexcept;
@@ -149,15 +150,19 @@ inline endpoint::endpoint(const sockaddr* address, socklen_t size) noexcept
 }
 
 inline endpoint endpoint::unix_path(std::string_view path) {
-    const auto made = local(path);
-    if (!made)
-        raise<std::system_error>(path.empty() ? EINVAL : ENAMETOOLONG, std::generic_category(),
-                                 "not a unix path: \"" + std::string(path) + '"');
-    return *made;
+    std::error_code code;
+    auto made = unix_path(path, code);
+    if (code)
+        raise<std::system_error>(code, "not a unix path: \"" + std::string(path) + '"');
+    return made;
 }
 
 inline std::optional<endpoint> endpoint::parse(std::string_view text) noexcept {
-    if (text.starts_with("unix:")) return local(text.substr(5));
+    if (text.starts_with("unix:")) {
+        std::error_code code;
+        auto made = unix_path(text.substr(5), code);
+        return code ? std::nullopt : std::optional(made);
+    }
     const auto colon = text.rfind(':');
     if (colon == text.npos) return std::nullopt;
     const auto port = detail::to_number<std::uint16_t>(text.substr(colon + 1));
@@ -204,14 +209,17 @@ inline endpoint endpoint::v6(const in6_addr& address, std::uint16_t port,
     return endpoint(reinterpret_cast<const sockaddr*>(&in), sizeof in);
 }
 
-inline std::optional<endpoint> endpoint::local(std::string_view path) noexcept {
+inline endpoint endpoint::unix_path(std::string_view path, std::error_code& code) noexcept {
     sockaddr_un un{};
     un.sun_family = AF_UNIX;
     const bool abstract = path.starts_with('@');
+    code.clear();
     // A path ends with a null byte, and so contains none.
-    if (path.empty() || path.size() >= sizeof un.sun_path ||
-        (!abstract && path.find('\0') != path.npos))
-        return std::nullopt;
+    if (path.empty() || (!abstract && path.find('\0') != path.npos))
+        code = std::make_error_code(std::errc::invalid_argument);
+    else if (path.size() >= sizeof un.sun_path)
+        code = std::make_error_code(std::errc::filename_too_long);
+    if (code) return {};
     std::copy(path.begin(), path.end(), un.sun_path);
     if (abstract) un.sun_path[0] = '\0';
     return endpoint(reinterpret_cast<const sockaddr*>(&un),

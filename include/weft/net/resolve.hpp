@@ -35,7 +35,9 @@ const std::error_category& resolve_category() noexcept;
 ///         system, which may be unable to start a thread. With `code` it is stored there, and there
 ///         are no addresses.
 /// Cancel  A look-up that has begun goes on in its thread, and nobody waits for it.
+template <class = if_used>
 task<std::vector<endpoint>> resolve(std::string host, std::string service);
+template <class = if_used>
 task<std::vector<endpoint>> resolve(std::string host, std::string service, std::error_code& code);
 
 // Implementation ------------------------------------------------------------
@@ -94,8 +96,8 @@ inline const std::error_category& resolve_category() noexcept {
     return category;
 }
 
-inline task<std::vector<endpoint>> resolve(std::string host, std::string service,
-                                           std::error_code& code) {
+template <class>
+task<std::vector<endpoint>> resolve(std::string host, std::string service, std::error_code& code) {
     code.clear();
     const bool in_figures = endpoint::parse(host, 0).has_value();
     const auto port = detail::to_number<std::uint16_t>(service);
@@ -124,7 +126,8 @@ inline task<std::vector<endpoint>> resolve(std::string host, std::string service
     co_return std::move(result.addresses);
 }
 
-inline task<std::vector<endpoint>> resolve(std::string host, std::string service) {
+template <class>
+task<std::vector<endpoint>> resolve(std::string host, std::string service) {
     std::error_code error;
     auto result = co_await resolve(host, service, error);
     if (error) raise<std::system_error>(error, "resolving " + host + ':' + service);

@@ -26,6 +26,7 @@ namespace weft {
 /// Errors  Throws `std::system_error` that names the peer. EINVAL, ESPIPE, ENOSYS: such a file, or
 ///         on this system any, cannot be sent like this; read and write it.
 /// Cancel  A part was sent, and nobody knows how much.
+template <class = if_used>
 task<std::size_t> send_file(stream_operations& to, int file, std::uint64_t offset = 0,
                             std::size_t count = std::numeric_limits<std::size_t>::max());
 
@@ -56,8 +57,9 @@ struct send_file_call : socket_call {
 
 } // namespace detail
 
-inline task<std::size_t> send_file(stream_operations& to, int file, std::uint64_t offset,
-                                   std::size_t count) {
+template <class>
+task<std::size_t> send_file(stream_operations& to, int file, std::uint64_t offset,
+                            std::size_t count) {
     std::size_t sent = 0;
     while (sent < count) {
         const auto size = co_await operate<detail::send_file_call>(

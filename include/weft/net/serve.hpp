@@ -67,11 +67,34 @@ task<> serve(L& listener, F handler, serve_options options = {});
 
 namespace detail {
 
-/// What a client's branch runs: it needs a handler, which all share, and is counted by a permit.
-template <class F, class Client>
+/// What all clients share: how they are handled, and how many more there may be.
+template <class F>
+struct service {
+    F& handler;
+    semaphore permits;
+};
+
+/// A client's permit. It leads to the handler, too: of clients there may be very many.
+template <class F>
+class admission {
+public:
+    admission(service<F>& to, permit counted) noexcept : to_(&to) { counted.forget(); }
+    admission(admission&& other) noexcept : to_(std::exchange(other.to_, nullptr)) {}
+    ~admission() {
+        if (to_) to_->permits.release();
+    }
+    F& handler() const noexcept { return to_->handler; }
+
+private:
+    service<F>* to_;
+};
+
+/// What a client's branch runs.
 struct handle_client {
-    F* handler;
-    auto operator()(Client&& client, permit&&) const { return (*handler)(std::move(client)); }
+    template <class Client, class F>
+    auto operator()(Client&& client, admission<F>&& admitted) const {
+        return admitted.handler()(std::forward<Client>(client));
+    }
 };
 
 /// Whether it passes by itself, when other connections or programs end.
@@ -100,26 +123,25 @@ task<accepted_t<L>> accept_one(L& listener) {
 }
 
 template <class L, class F>
-task<> accept_clients(L& listener, F& handler, task_group& clients, semaphore& permits) {
+task<> accept_clients(L& listener, service<F>& offered, task_group& clients) {
     for (;;) {
-        permit counted = co_await permits.acquire();
+        admission<F> admitted(offered, co_await offered.permits.acquire());
         auto client = co_await accept_one(listener);
-        clients.spawn(handle_client<F, accepted_t<L>>{&handler}, std::move(client),
-                      std::move(counted));
+        clients.spawn(handle_client{}, std::move(client), std::move(admitted));
     }
 }
 
 template <class L, class F>
-task<> accept_until(event* stop, L& listener, F& handler, task_group& clients,
-                    semaphore& permits) {
-    auto accepting = accept_clients(listener, handler, clients, permits);
+task<> accept_until(event* stop, L& listener, service<F>& offered, task_group& clients) {
+    auto accepting = accept_clients(listener, offered, clients);
     if (stop)
         co_await when_any(stop->wait(), std::move(accepting));
     else
         co_await std::move(accepting);
 }
 
-inline task<> drain_clients(task_group& clients, duration limit) {
+template <class = if_used>
+task<> drain_clients(task_group& clients, duration limit) {
     co_await try_for(limit, clients.join());
     clients.cancel();
     co_await clients.join();
@@ -130,10 +152,10 @@ inline task<> drain_clients(task_group& clients, duration limit) {
 template <class L, handles<L> F>
 task<> serve(L& listener, F handler, serve_options options) {
     if (options.max_connections == 0) raise<std::invalid_argument>("serve: no connection allowed");
-    semaphore permits(options.max_connections);
+    detail::service<F> offered{handler, semaphore(options.max_connections)};
     task_group clients(on_error::report);
     const auto drain = [&] { return detail::drain_clients(clients, options.drain); };
-    auto accepting = detail::accept_until(options.stop, listener, handler, clients, permits);
+    auto accepting = detail::accept_until(options.stop, listener, offered, clients);
     co_await finally(std::move(accepting), drain);
 }
 

@@ -25,14 +25,16 @@ namespace weft {
 ///     T result();             // of what was done at once
 ///     task<T> rest();
 ///
-/// and `prepared<shortcut<Attempt>, Attempt>` is what a function returns.
+/// and `prepared<shortcut<Attempt>, Args...>`, of what `Attempt{args...}` is made of, is what a
+/// function returns.
 /// Errors  What `attempt` throws is thrown to who awaits.
 template <class Attempt>
 class [[nodiscard]] shortcut {
     using result = decltype(std::declval<Attempt&>().result());
 
 public:
-    explicit shortcut(Attempt attempt) noexcept : attempt_(std::move(attempt)), none_() {}
+    template <class... Args>
+    explicit shortcut(Args... args) noexcept : attempt_{std::move(args)...}, none_() {}
     shortcut(shortcut&&) = delete;
     ~shortcut() {
         if (state_ == state::began) rest_.~task_awaiter<result>();

@@ -35,7 +35,6 @@ inline std::error_code code_of(const std::exception_ptr& error) noexcept {
     return code;
 }
 
-
 /// Owns the descriptor of a socket and its registration with a loop; or owns none.
 ///
 /// What streams, listeners and datagram sockets have in common, and the base of one's own.
@@ -89,10 +88,18 @@ private:
 
     void take_users(unique_socket& other) noexcept;
 
+    // Of sockets there may be very many: the order leaves no gaps, an address has what matters.
+    struct ip_address {
+        sa_family_t family = AF_UNSPEC;
+        in_port_t port = 0;
+        std::uint32_t scope = 0;
+        in6_addr address{}; // or an in_addr
+    };
+
     system_calls* calls_ = nullptr;
-    io_source source_;
+    [[no_unique_address]] io_source source_;
     int fd_ = -1;
-    sockaddr_in6 peer_{}; // or a sockaddr_in
+    ip_address peer_;
     socket_user* reader_ = nullptr;
     socket_user* writer_ = nullptr;
 };
@@ -126,7 +133,13 @@ protected:
 private:
     friend unique_socket;
 
-    bool entered_ = false; // first, where the base leaves room: there is one of this for each wait
+    bool entered_ = false; // where the base leaves room: there is one of this for each wait
+
+protected:
+    /// What the system call returned. No call moves more bytes than this can say: read(2).
+    std::int32_t result_ = 0;
+
+private:
     unique_socket* socket_;
 };
 
@@ -202,16 +215,32 @@ inline endpoint unique_socket::local_endpoint() const {
 }
 
 inline endpoint unique_socket::peer() const noexcept {
-    const auto size = peer_.sin6_family == AF_INET    ? sizeof(sockaddr_in)
-                      : peer_.sin6_family == AF_INET6 ? sizeof(sockaddr_in6)
-                                                      : 0;
-    return endpoint(reinterpret_cast<const sockaddr*>(&peer_), static_cast<socklen_t>(size));
+    if (peer_.family == AF_INET) {
+        sockaddr_in v4{};
+        v4.sin_family = AF_INET;
+        v4.sin_port = peer_.port;
+        std::memcpy(&v4.sin_addr, &peer_.address, sizeof v4.sin_addr);
+        return endpoint(reinterpret_cast<const sockaddr*>(&v4), sizeof v4);
+    }
+    if (peer_.family != AF_INET6) return {};
+    sockaddr_in6 v6{};
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = peer_.port;
+    v6.sin6_scope_id = peer_.scope;
+    v6.sin6_addr = peer_.address;
+    return endpoint(reinterpret_cast<const sockaddr*>(&v6), sizeof v6);
 }
 
 inline void unique_socket::set_peer(const sockaddr* address, socklen_t size) noexcept {
     peer_ = {};
-    const bool ip = address->sa_family == AF_INET || address->sa_family == AF_INET6;
-    if (ip && size <= sizeof peer_) std::memcpy(&peer_, address, size);
+    if (sockaddr_in v4; address->sa_family == AF_INET && size == sizeof v4) {
+        std::memcpy(&v4, address, size);
+        peer_ = {AF_INET, v4.sin_port, 0, {}};
+        std::memcpy(&peer_.address, &v4.sin_addr, sizeof v4.sin_addr);
+    } else if (sockaddr_in6 v6; address->sa_family == AF_INET6 && size == sizeof v6) {
+        std::memcpy(&v6, address, size);
+        peer_ = {AF_INET6, v6.sin6_port, v6.sin6_scope_id, v6.sin6_addr};
+    }
 }
 
 inline void unique_socket::set_option(int level, int name, int value, const char* what) {

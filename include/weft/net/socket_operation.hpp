@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cassert>
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <limits>
 #include <new>
@@ -75,7 +77,7 @@ public:
     const char* describe() const noexcept override { return Call::name; }
 
 private:
-    static constexpr auto busy = std::numeric_limits<ssize_t>::min();
+    static constexpr auto busy = std::numeric_limits<std::int32_t>::min();
     static constexpr auto thrown = busy + 1;
 
     /// Returns whether it is complete.
@@ -84,7 +86,6 @@ private:
     bool finish(ssize_t result) noexcept;
     std::error_code error() const noexcept;
 
-    ssize_t result_ = 0;
     Call call_;
     // Of those who wait, there may be very many: they need no room for both.
     union {
@@ -182,7 +183,8 @@ bool socket_operation<Call>::attempt() noexcept {
 // From here on the socket is not needed, and may be gone by the time the branch resumes.
 template <class Call>
 bool socket_operation<Call>::finish(ssize_t result) noexcept {
-    result_ = result;
+    assert(result <= std::numeric_limits<std::int32_t>::max());
+    result_ = static_cast<std::int32_t>(result);
     if (result < 0 && !code_)
         guarded([&] { raise<std::system_error>(error(), call_.what(socket())); },
                 [&](std::exception_ptr failure) {
@@ -196,7 +198,7 @@ bool socket_operation<Call>::finish(ssize_t result) noexcept {
 template <class Call>
 std::error_code socket_operation<Call>::error() const noexcept {
     if (result_ == busy) return errc::busy;
-    return {static_cast<int>(result_ < 0 ? -result_ : 0), std::system_category()};
+    return {result_ < 0 ? -result_ : 0, std::system_category()};
 }
 
 template <class Call>

@@ -100,7 +100,7 @@ struct moving_all {
 
     S* stream;
     Buffer data;
-    [[no_unique_address]] std::conditional_t<Reports, std::error_code*, nothing> code;
+    [[no_unique_address]] std::conditional_t<Reports, std::error_code*, nothing> code{};
     std::size_t done = 0;
 
     auto move_some() const {
@@ -147,12 +147,12 @@ private:
 template <class S, class Buffer>
 auto move_all(S& stream, Buffer data) {
     using moving = moving_all<S, Buffer, false>;
-    return prepared<shortcut<moving>, moving>(moving{&stream, data, {}});
+    return prepared<shortcut<moving>, S*, Buffer>(&stream, data);
 }
 template <class S, class Buffer>
 auto move_all(S& stream, Buffer data, std::error_code& code) {
     using moving = moving_all<S, Buffer, true>;
-    return prepared<shortcut<moving>, moving>(moving{&stream, data, &code});
+    return prepared<shortcut<moving>, S*, Buffer, std::error_code*>(&stream, data, &code);
 }
 
 template <async_stream S, class Buffer, bool Reports>

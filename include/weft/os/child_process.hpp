@@ -64,6 +64,7 @@ public:
     /// number of that, negative. Any number of waiters, any number of times.
     /// Errors  Throws `std::system_error` with ECHILD if somebody else has waited for it.
     /// Cancel  Leaves it alone.
+    template <class = if_used>
     task<int> wait() { return unique_process::wait(process_); }
     /// The same if it has ended, else nothing; at once.
     std::optional<int> status() { return process_->status(); }
@@ -73,6 +74,7 @@ public:
     /// Errors  Throws `std::invalid_argument`, and does nothing, if there is `input` and nowhere to
     ///         write it to. That the process does not read all of it is no error.
     /// Cancel  What was read is lost.
+    template <class = if_used>
     task<process_result> communicate(std::string input = {});
 
     /// Asks it to end (SIGTERM).
@@ -95,7 +97,8 @@ private:
 
 namespace detail {
 
-inline task<> feed(output_stream& to, std::string_view input) {
+template <class = if_used>
+task<> feed(output_stream& to, std::string_view input) {
     std::error_code error;
     co_await write_all(to, input, error);
     to.close();
@@ -104,7 +107,8 @@ inline task<> feed(output_stream& to, std::string_view input) {
         raise<std::system_error>(error, "writing to the standard input of a child process");
 }
 
-inline task<std::string> read_to_end(input_stream& from) {
+template <class = if_used>
+task<std::string> read_to_end(input_stream& from) {
     std::string result;
     std::vector<std::byte> chunk(from.is_open() ? 65536 : 0);
     while (from.is_open()) {
@@ -117,7 +121,8 @@ inline task<std::string> read_to_end(input_stream& from) {
 
 } // namespace detail
 
-inline task<process_result> child_process::communicate(std::string input) {
+template <class>
+task<process_result> child_process::communicate(std::string input) {
     // Else it would be lost without a word, while the process waits for it somewhere else.
     if (!input.empty() && !standard_input().is_open())
         raise<std::invalid_argument>("communicate: the process was given no standard input from "

@@ -25,6 +25,7 @@ namespace weft {
 /// Errors  As `spawn_process`.
 /// Cancel  Asks it to end (SIGTERM), kills it if it has not after `options.grace`, and waits for
 ///         its end. A drop kills it.
+template <class = if_used>
 task<process_result> run_process(std::vector<std::string> argv, std::string input = {},
                                  process_options options = {.input = redirect::null(),
                                                             .error = redirect::pipe()});
@@ -33,7 +34,8 @@ task<process_result> run_process(std::vector<std::string> argv, std::string inpu
 
 namespace detail {
 
-inline task<> end_kindly(child_process& child, duration grace) {
+template <class = if_used>
+task<> end_kindly(child_process& child, duration grace) {
     if (child.status()) co_return;
     child.terminate();
     const auto ended = co_await try_for(grace, child.wait());
@@ -44,8 +46,9 @@ inline task<> end_kindly(child_process& child, duration grace) {
 
 } // namespace detail
 
-inline task<process_result> run_process(std::vector<std::string> argv, std::string input,
-                                        process_options options) {
+template <class>
+task<process_result> run_process(std::vector<std::string> argv, std::string input,
+                                 process_options options) {
     if (!input.empty()) options.input = redirect::pipe();
     auto child = spawn_process(std::move(argv), options);
     const auto body = [&] { return child.communicate(std::move(input)); };

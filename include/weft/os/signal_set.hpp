@@ -62,7 +62,7 @@ private:
         unique_fd read, write;
     };
 
-    void ready(readiness what) noexcept override;
+    inline void ready(readiness what) noexcept override;
     void listen() noexcept {
         source_.blocked(readiness::readable);
         source_.wait(readiness::readable, *this);

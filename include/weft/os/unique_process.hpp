@@ -55,6 +55,7 @@ public:
     void end() noexcept;
 
     /// Waits until it has ended, any number of times.
+    template <class = if_used>
     static task<int> wait(std::shared_ptr<unique_process> process);
 
 private:
@@ -138,7 +139,8 @@ inline void unique_process::end() noexcept {
     reap(0);
 }
 
-inline task<int> unique_process::wait(std::shared_ptr<unique_process> process) {
+template <class>
+task<int> unique_process::wait(std::shared_ptr<unique_process> process) {
     using namespace std::chrono_literals;
     duration pause = 1ms;
     for (;;) {
