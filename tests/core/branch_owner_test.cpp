@@ -14,6 +14,7 @@
 #include <weft/time/yield.hpp>
 
 #include "support/catch.hpp"
+#include "support/note.hpp"
 #include "support/run.hpp"
 
 using weft::branch;
@@ -47,14 +48,6 @@ public:
 
     std::string log;
     std::vector<std::shared_ptr<branch>> keep;
-};
-
-struct note {
-    std::string& log;
-    char name;
-    note(std::string& l, char n) : log(l), name(n) {}
-    note(note&&) = delete;
-    ~note() { log += name; }
 };
 
 task<> waits(std::string& log, char name) {

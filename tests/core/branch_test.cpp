@@ -22,7 +22,7 @@
 #include "support/death.hpp"
 #include "support/run.hpp"
 #include "support/slow_wait.hpp"
-#include "support/sweep.hpp"
+#include "support/stepping_loop.hpp"
 
 using namespace std::chrono_literals;
 using weft::sleep_forever;
@@ -503,7 +503,7 @@ TEST_CASE("a branch that drops its own group ends the program", "[core][branch]"
 }
 
 TEST_CASE("nested branches end at any point", "[core][branch]") {
-    sweep([]() -> task<> {
+    sweep_on_system([]() -> task<> {
         std::string log;
         const auto body = [&](int depth, const auto& self) -> task<> {
             leaves_note note(log, 'x');

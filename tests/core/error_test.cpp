@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <weft/core/error.hpp>
 
+#include <cstddef>
+#include <exception>
+#include <new>
 #include <string>
 #include <system_error>
+
+#include <weft/testing/replace_operator_new.hpp>
 
 #include "support/catch.hpp"
 
@@ -38,4 +43,35 @@ TEST_CASE("every error of weft can be caught as one", "[core][error]") {
     CHECK_THROWS_AS(throw weft::deadlock_error(), weft::error);
     CHECK_THROWS_AS(throw weft::closed_error(), std::system_error);
     CHECK_THROWS_AS(weft::raise_cancelled(), weft::cancelled_error);
+}
+
+TEST_CASE("an error for somebody else has a code and a text", "[core][error]") {
+    const auto made = weft::make_error(errc::busy, "the door");
+    REQUIRE(made);
+    std::error_code code;
+    std::string text;
+    try {
+        std::rethrow_exception(made);
+    } catch (const weft::error& error) {
+        code = error.code();
+        text = error.what();
+    }
+    CHECK(code == errc::busy);
+    CHECK(text == "the door: somebody waits for this already");
+}
+
+TEST_CASE("without memory, an error for somebody else is std::bad_alloc", "[core][error]") {
+    using weft::testing::allocations;
+    REQUIRE(allocations::are_counted());
+    const auto before = allocations::count();
+    auto made = weft::make_error(errc::busy, "the door");
+    const auto needed = allocations::count() - before;
+    CHECK(needed != 0);
+    for (std::size_t n = 1; n <= needed; ++n) {
+        allocations::fail(n);
+        made = weft::make_error(errc::busy, "the door");
+        allocations::fail(0);
+        REQUIRE(made);
+        CHECK_THROWS_AS(std::rethrow_exception(made), std::bad_alloc);
+    }
 }

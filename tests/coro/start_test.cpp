@@ -6,6 +6,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -38,13 +39,17 @@ task<> listens(started<int> ready, std::string& log) {
     log += "closed ";
 }
 
-template <class F> std::string error_of(F f) {
+template <class T = int, class F> std::string error_of(F f) {
     std::string text;
     run([&]() -> task<> {
         task_group children;
         try {
-            const int value = co_await children.start<int>(f);
-            text = std::to_string(value);
+            if constexpr (std::is_void_v<T>) {
+                co_await children.start<void>(f);
+            } else {
+                const int value = co_await children.start<T>(f);
+                text = std::to_string(value);
+            }
         } catch (const std::exception& error) {
             text = error.what();
         }
@@ -68,6 +73,47 @@ TEST_CASE("start waits until the child is ready, and returns what it says", "[co
     });
 
     CHECK(log == "listening closed ");
+}
+
+TEST_CASE("a child that has nothing to say is started without a value", "[coro][start]") {
+    std::string log;
+    run([&]() -> task<> {
+        task_group children;
+        const auto body = [&](started<> ready, tracked&) -> task<> {
+            co_await weft::sleep_for(1s);
+            ready();
+            log += "ready ";
+            ready(); // no effect
+            co_await weft::sleep_for(1h);
+            log += "ended ";
+        };
+        co_await children.start<void>(body, tracked());
+        CHECK(weft::loop_clock::now() == weft::time_point(1s));
+        CHECK(log == "ready ");
+        CHECK(children.size() == 1);
+        co_await children.join();
+        CHECK(tracked::alive == 0);
+    });
+
+    CHECK(log == "ready ended ");
+    STATIC_REQUIRE(std::is_invocable_v<started<void>>);
+    STATIC_REQUIRE_FALSE(std::is_invocable_v<started<void>, int>);
+    STATIC_REQUIRE_FALSE(std::is_invocable_v<started<int>>);
+}
+
+TEST_CASE("a child may say where something is", "[coro][start]") {
+    run([]() -> task<> {
+        task_group children;
+        const auto body = [](started<int&> ready) -> task<> {
+            int value = 7;
+            ready(value);
+            co_await weft::sleep_for(1s);
+            CHECK(value == 8);
+        };
+        int& value = co_await children.start<int&>(body);
+        ++value;
+        co_await children.join();
+    });
 }
 
 TEST_CASE("the arguments of a started child live in it, and are lvalues", "[coro][start]") {
@@ -97,11 +143,21 @@ TEST_CASE("a child that fails before it is ready fails its starter, not the grou
               throw std::runtime_error("at once");
               co_return 0;
           }) == "at once");
+    CHECK(error_of<void>([](started<>) -> task<> {
+              co_await weft::sleep_for(1s);
+              throw std::runtime_error("no disk");
+          }) == "no disk");
 }
 
 TEST_CASE("a child that ends without being ready is an error of its starter", "[coro][start]") {
     CHECK_THAT(error_of([](started<int>) -> task<> { co_return; }),
                Catch::Matchers::ContainsSubstring("before it had called `started`"));
+    CHECK_THAT(error_of<void>([](started<>) -> task<> { co_return; }),
+               Catch::Matchers::ContainsSubstring("before it had called `started`"));
+    CHECK(error_of<void>([](started<> ready) -> task<> {
+              ready();
+              co_return;
+          }).empty());
     CHECK(error_of([](started<int> ready) -> task<> {
               ready(7);
               co_return;
@@ -234,6 +290,13 @@ TEST_CASE("start ends at any point", "[coro][start]") {
             tracked());
         const int other = co_await children.start<int>(listens, std::ref(log));
         static_cast<void>(port + other);
+        co_await children.start<void>(
+            [](started<> ready, tracked&) -> task<> {
+                co_await slow_wait(2s, 1s);
+                ready();
+                co_await weft::sleep_for(1s);
+            },
+            tracked());
         children.cancel();
         co_await children.join();
     });

@@ -19,6 +19,7 @@
 #include <weft/time/yield.hpp>
 
 #include "support/catch.hpp"
+#include "support/note.hpp"
 #include "support/run.hpp"
 #include "support/slow_wait.hpp"
 #include "support/sweep.hpp"
@@ -30,14 +31,6 @@ using weft::task_group;
 using weft::testing::tracked;
 
 namespace {
-
-struct note {
-    std::string& log;
-    char name;
-    note(std::string& l, char n) : log(l), name(n) {}
-    note(note&&) = delete;
-    ~note() { log += name; }
-};
 
 /// Sleeps; writes its name when it dies.
 task<> sleeps(std::string& log, char name, weft::duration length) {

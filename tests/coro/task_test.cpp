@@ -17,6 +17,7 @@
 
 #include "support/catch.hpp"
 #include "support/death.hpp"
+#include "support/note.hpp"
 #include "support/run.hpp"
 #include "support/sweep.hpp"
 
@@ -254,13 +255,6 @@ TEST_CASE("a task dies when its await has ended, before what follows", "[coro][t
 TEST_CASE("a task that is moved into an await dies before the locals made after it",
           "[coro][task]") {
     std::string log;
-    struct note {
-        std::string& log;
-        char name;
-        note(std::string& l, char n) : log(l), name(n) {}
-        note(note&&) = delete;
-        ~note() { log += name; }
-    };
     {
         test_loop loop;
         loop.spawn([&]() -> task<> {

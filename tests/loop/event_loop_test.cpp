@@ -33,6 +33,7 @@
 
 #include "support/catch.hpp"
 #include "support/death.hpp"
+#include "support/note.hpp"
 #include "support/pipe.hpp"
 #include "support/run.hpp"
 #include "support/slow_wait.hpp"
@@ -273,11 +274,7 @@ TEST_CASE("when main has ended, what was spawned is cancelled and joined", "[loo
     test_loop loop;
     std::string log;
     const auto child = [&](char name) -> task<> {
-        struct note {
-            std::string& log;
-            char name;
-            ~note() { log += name; }
-        } mine{log, name};
+        const note mine(log, name);
         co_await slow_wait(1h, 1s);
     };
     const auto main = [&]() -> task<> {
@@ -690,11 +687,11 @@ TEST_CASE("a loop that is destroyed destroys what runs, newest first, and what w
           "[loop][event_loop]") {
     const no_frame_leaks check;
     std::string log;
-    struct note {
+    struct last_post {
         std::string& log;
         event_loop& loop;
         char name;
-        ~note() {
+        ~last_post() {
             log += name;
             loop.post([object = tracked()] {}); // a destructor may still use its loop
         }
@@ -702,7 +699,7 @@ TEST_CASE("a loop that is destroyed destroys what runs, newest first, and what w
     {
         event_loop loop(time_source::manual);
         const auto child = [&](char name) -> task<> {
-            note mine{log, loop, name};
+            last_post mine{log, loop, name};
             co_await weft::sleep_for(1h);
         };
         loop.spawn(child, 'a');

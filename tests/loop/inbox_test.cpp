@@ -109,6 +109,49 @@ TEST_CASE("a wake leaves nothing and a loop that is gone does not mind", "[loop]
     CHECK(left.empty());
 }
 
+TEST_CASE("what is to come before a wake is called before it, also if the loop is gone",
+          "[loop][inbox]") {
+    std::optional<counting_reactor> events(std::in_place);
+    inbox box(*events);
+    intrusive_list<runnable> left;
+
+    int wakes_before = -1;
+    box.wake_after([&] { wakes_before = events->wakes; });
+    CHECK(wakes_before == 0);
+    CHECK(events->wakes == 1);
+    CHECK(box.empty());
+    box.close(left);
+    events.reset();
+
+    bool was_called = false;
+    box.wake_after([&] { was_called = true; });
+    CHECK(was_called);
+}
+
+TEST_CASE("a loop does not close while somebody calls what comes before a wake",
+          "[loop][inbox]") {
+    for (int round = 0; round < 20; ++round) {
+        auto events = std::make_unique<counting_reactor>();
+        inbox box(*events);
+        std::atomic<bool> has_begun = false, is_done = false;
+        std::thread other([&] {
+            box.wake_after([&] {
+                has_begun = true;
+                for (int i = 0; i < 1000; ++i) std::this_thread::yield();
+                is_done = true;
+            });
+        });
+
+        while (!has_begun) std::this_thread::yield();
+        intrusive_list<runnable> left;
+        box.close(left);
+        const bool was_done = is_done;
+        events.reset(); // which is not woken any more
+        other.join();
+        CHECK(was_done);
+    }
+}
+
 TEST_CASE("a push to a loop that is gone says so", "[loop][inbox]") {
     std::optional<counting_reactor> events(std::in_place);
     inbox box(*events);

@@ -26,9 +26,10 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
-#include <sys/wait.h>
 
 #include "support/catch.hpp"
+#include "support/fork.hpp"
+#include "support/reactors.hpp"
 
 using weft::io_source;
 using weft::reactor;
@@ -94,23 +95,12 @@ std::set<int> open_descriptors() {
     return open;
 }
 
-// What a child process returns from `in_child`, or -1.
-template <class F>
-int exit_code_of(F in_child) {
-    const pid_t child = ::fork();
-    if (child == 0) ::_exit(in_child());
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 } // namespace
-
-#define EACH_REACTOR weft::epoll_reactor, weft::poll_reactor
 
 // Time and wake-ups ------------------------------------------------------------
 
-TEMPLATE_TEST_CASE("a wait ends at its deadline and not before", "[loop][reactor]", EACH_REACTOR) {
+TEMPLATE_TEST_CASE("a wait ends at its deadline and not before", "[loop][reactor]",
+                   SYSTEM_REACTORS) {
     TestType events;
 
     for (const std::int64_t delay : {1, 999, 1'000, 999'999, 1'000'001, 20'000'000}) {
@@ -121,7 +111,7 @@ TEMPLATE_TEST_CASE("a wait ends at its deadline and not before", "[loop][reactor
 }
 
 TEMPLATE_TEST_CASE("a wait whose deadline has passed does not block", "[loop][reactor]",
-                   EACH_REACTOR) {
+                   SYSTEM_REACTORS) {
     TestType events;
 
     CHECK(events.wait(reactor::immediately));
@@ -131,7 +121,7 @@ TEMPLATE_TEST_CASE("a wait whose deadline has passed does not block", "[loop][re
 }
 
 TEMPLATE_TEST_CASE("a deadline in the far future does not overflow", "[loop][reactor]",
-                   EACH_REACTOR) {
+                   SYSTEM_REACTORS) {
     TestType events;
 
     for (const auto deadline : {reactor::never, reactor::never - 1}) {
@@ -142,7 +132,7 @@ TEMPLATE_TEST_CASE("a deadline in the far future does not overflow", "[loop][rea
     SUCCEED("or this would not be reached");
 }
 
-TEMPLATE_TEST_CASE("a wake before the wait ends it at once", "[loop][reactor]", EACH_REACTOR) {
+TEMPLATE_TEST_CASE("a wake before the wait ends it at once", "[loop][reactor]", SYSTEM_REACTORS) {
     TestType events;
 
     for (int i = 0; i < 1000; ++i) events.wake();
@@ -154,7 +144,7 @@ TEMPLATE_TEST_CASE("a wake before the wait ends it at once", "[loop][reactor]", 
     CHECK(events.now() >= deadline);
 }
 
-TEMPLATE_TEST_CASE("another thread ends a wait", "[loop][reactor]", EACH_REACTOR) {
+TEMPLATE_TEST_CASE("another thread ends a wait", "[loop][reactor]", SYSTEM_REACTORS) {
     TestType events;
 
     for (int i = 0; i < 1000; ++i) {
@@ -167,7 +157,7 @@ TEMPLATE_TEST_CASE("another thread ends a wait", "[loop][reactor]", EACH_REACTOR
 }
 
 TEMPLATE_TEST_CASE("a wake-up descriptor that is full still wakes", "[loop][reactor]",
-                   EACH_REACTOR) {
+                   SYSTEM_REACTORS) {
     const auto before = open_descriptors();
     TestType events;
     for (int fd : open_descriptors()) {
@@ -196,7 +186,7 @@ void stop_timer() {
 }
 } // namespace
 
-TEMPLATE_TEST_CASE("a signal handler ends a wait", "[loop][reactor]", EACH_REACTOR) {
+TEMPLATE_TEST_CASE("a signal handler ends a wait", "[loop][reactor]", SYSTEM_REACTORS) {
     TestType events;
     woken_by_signal = &events;
     struct sigaction action{}, previous{};
@@ -212,7 +202,7 @@ TEMPLATE_TEST_CASE("a signal handler ends a wait", "[loop][reactor]", EACH_REACT
 }
 
 TEMPLATE_TEST_CASE("a storm of signals neither ends a wait nor extends it", "[loop][reactor]",
-                   EACH_REACTOR) {
+                   SYSTEM_REACTORS) {
     TestType events;
     signals = 0;
     struct sigaction action{}, previous{};
@@ -238,7 +228,7 @@ TEMPLATE_TEST_CASE("a storm of signals neither ends a wait nor extends it", "[lo
 // Other people's descriptors -----------------------------------------------------
 
 TEMPLATE_TEST_CASE("somebody waits until a descriptor is readable", "[loop][reactor]",
-                   EACH_REACTOR) {
+                   SYSTEM_REACTORS) {
     TestType events;
     connection c;
     listener reader;
@@ -257,7 +247,7 @@ TEMPLATE_TEST_CASE("somebody waits until a descriptor is readable", "[loop][reac
 }
 
 TEMPLATE_TEST_CASE("somebody waits until a descriptor is writable", "[loop][reactor]",
-                   EACH_REACTOR) {
+                   SYSTEM_REACTORS) {
     TestType events;
     connection c;
     listener writer;
@@ -274,7 +264,7 @@ TEMPLATE_TEST_CASE("somebody waits until a descriptor is writable", "[loop][reac
 }
 
 TEMPLATE_TEST_CASE("a descriptor that is ready already is reported", "[loop][reactor]",
-                   EACH_REACTOR) {
+                   SYSTEM_REACTORS) {
     TestType events;
     connection c;
     c.arrives();
@@ -288,7 +278,7 @@ TEMPLATE_TEST_CASE("a descriptor that is ready already is reported", "[loop][rea
 }
 
 TEMPLATE_TEST_CASE("several wait for one descriptor, in both directions", "[loop][reactor]",
-                   EACH_REACTOR) {
+                   SYSTEM_REACTORS) {
     TestType events;
     connection c;
     c.fill();
@@ -315,7 +305,7 @@ TEMPLATE_TEST_CASE("several wait for one descriptor, in both directions", "[loop
     CHECK(events.idle());
 }
 
-TEMPLATE_TEST_CASE("one waiter waits for either direction", "[loop][reactor]", EACH_REACTOR) {
+TEMPLATE_TEST_CASE("one waiter waits for either direction", "[loop][reactor]", SYSTEM_REACTORS) {
     TestType events;
     connection c;
     c.fill();
@@ -330,7 +320,7 @@ TEMPLATE_TEST_CASE("one waiter waits for either direction", "[loop][reactor]", E
 }
 
 TEMPLATE_TEST_CASE("a peer that has gone makes both directions ready", "[loop][reactor]",
-                   EACH_REACTOR) {
+                   SYSTEM_REACTORS) {
     TestType events;
     connection c;
     c.fill();
@@ -347,7 +337,7 @@ TEMPLATE_TEST_CASE("a peer that has gone makes both directions ready", "[loop][r
 }
 
 TEMPLATE_TEST_CASE("whoever stops waiting leaves nothing behind", "[loop][reactor]",
-                   EACH_REACTOR) {
+                   SYSTEM_REACTORS) {
     TestType events;
     connection c;
 
@@ -367,7 +357,7 @@ TEMPLATE_TEST_CASE("whoever stops waiting leaves nothing behind", "[loop][reacto
 }
 
 TEMPLATE_TEST_CASE("whoever is withdrawn while an event is delivered is not called",
-                   "[loop][reactor]", EACH_REACTOR) {
+                   "[loop][reactor]", SYSTEM_REACTORS) {
     TestType events;
     connection a, b;
     std::optional<listener> first, second;
@@ -386,7 +376,7 @@ TEMPLATE_TEST_CASE("whoever is withdrawn while an event is delivered is not call
 }
 
 TEMPLATE_TEST_CASE("whoever begins to wait while an event is delivered is served next time",
-                   "[loop][reactor]", EACH_REACTOR) {
+                   "[loop][reactor]", SYSTEM_REACTORS) {
     TestType events;
     connection c;
     c.arrives();
@@ -402,7 +392,7 @@ TEMPLATE_TEST_CASE("whoever begins to wait while an event is delivered is served
     CHECK(next.times == 1);
 }
 
-TEMPLATE_TEST_CASE("a regular file is always ready", "[loop][reactor]", EACH_REACTOR) {
+TEMPLATE_TEST_CASE("a regular file is always ready", "[loop][reactor]", SYSTEM_REACTORS) {
     TestType events;
     const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::tmpfile(), &std::fclose);
     REQUIRE(file);
@@ -422,7 +412,7 @@ TEMPLATE_TEST_CASE("a regular file is always ready", "[loop][reactor]", EACH_REA
     CHECK(events.idle());
 }
 
-TEMPLATE_TEST_CASE("a descriptor that is not open is refused", "[loop][reactor]", EACH_REACTOR) {
+TEMPLATE_TEST_CASE("a descriptor that is not open is refused", "[loop][reactor]", SYSTEM_REACTORS) {
     TestType events;
     int closed = connection().ours.get();
 
@@ -442,7 +432,7 @@ TEMPLATE_TEST_CASE("a descriptor that is not open is refused", "[loop][reactor]"
 }
 
 TEMPLATE_TEST_CASE("a number that means another file is not the old waiter's", "[loop][reactor]",
-                   EACH_REACTOR) {
+                   SYSTEM_REACTORS) {
     TestType events;
     std::optional<connection> c(std::in_place);
     const int number = c->ours.get();
@@ -464,7 +454,7 @@ TEMPLATE_TEST_CASE("a number that means another file is not the old waiter's", "
     CHECK(events.idle());
 }
 
-TEMPLATE_TEST_CASE("ready_now asks without waiting", "[loop][reactor]", EACH_REACTOR) {
+TEMPLATE_TEST_CASE("ready_now asks without waiting", "[loop][reactor]", SYSTEM_REACTORS) {
     const auto both = readiness::readable | readiness::writable;
     connection c;
 
@@ -483,7 +473,7 @@ TEMPLATE_TEST_CASE("ready_now asks without waiting", "[loop][reactor]", EACH_REA
 // Our own descriptors ------------------------------------------------------------
 
 TEMPLATE_TEST_CASE("a source waits after a system call would have blocked", "[loop][reactor]",
-                   EACH_REACTOR) {
+                   SYSTEM_REACTORS) {
     TestType events;
     connection c;
     io_source source(events, c.ours.get());
@@ -505,7 +495,7 @@ TEMPLATE_TEST_CASE("a source waits after a system call would have blocked", "[lo
     }
 }
 
-TEMPLATE_TEST_CASE("a reader and a writer share a source", "[loop][reactor]", EACH_REACTOR) {
+TEMPLATE_TEST_CASE("a reader and a writer share a source", "[loop][reactor]", SYSTEM_REACTORS) {
     TestType events;
     connection c;
     c.fill();
@@ -527,7 +517,7 @@ TEMPLATE_TEST_CASE("a reader and a writer share a source", "[loop][reactor]", EA
 }
 
 TEMPLATE_TEST_CASE("data that comes while nobody waits is not missed", "[loop][reactor]",
-                   EACH_REACTOR) {
+                   SYSTEM_REACTORS) {
     TestType events;
     connection c;
     c.arrives();
@@ -548,7 +538,7 @@ TEMPLATE_TEST_CASE("data that comes while nobody waits is not missed", "[loop][r
 }
 
 TEMPLATE_TEST_CASE("an end of stream behind a short read is not missed", "[loop][reactor]",
-                   EACH_REACTOR) {
+                   SYSTEM_REACTORS) {
     TestType events;
     connection c;
     io_source source(events, c.ours.get());
@@ -575,7 +565,7 @@ TEMPLATE_TEST_CASE("an end of stream behind a short read is not missed", "[loop]
 }
 
 TEMPLATE_TEST_CASE("a source whose data nobody reads does not keep the loop awake",
-                   "[loop][reactor]", EACH_REACTOR) {
+                   "[loop][reactor]", SYSTEM_REACTORS) {
     TestType events;
     connection c;
     io_source source(events, c.ours.get());
@@ -589,7 +579,7 @@ TEMPLATE_TEST_CASE("a source whose data nobody reads does not keep the loop awak
     CHECK(events.now() >= deadline);
 }
 
-TEMPLATE_TEST_CASE("a source may move while somebody waits", "[loop][reactor]", EACH_REACTOR) {
+TEMPLATE_TEST_CASE("a source may move while somebody waits", "[loop][reactor]", SYSTEM_REACTORS) {
     TestType events;
     connection c;
     listener reader;
@@ -611,7 +601,7 @@ TEMPLATE_TEST_CASE("a source may move while somebody waits", "[loop][reactor]", 
     CHECK(events.idle());
 }
 
-TEMPLATE_TEST_CASE("closing tells all who wait, once", "[loop][reactor]", EACH_REACTOR) {
+TEMPLATE_TEST_CASE("closing tells all who wait, once", "[loop][reactor]", SYSTEM_REACTORS) {
     TestType events;
     connection c;
     io_source source(events, c.ours.get()), another(events, c.ours.get());
@@ -635,7 +625,7 @@ TEMPLATE_TEST_CASE("closing tells all who wait, once", "[loop][reactor]", EACH_R
 }
 
 TEMPLATE_TEST_CASE("a source, another and a stranger share a descriptor", "[loop][reactor]",
-                   EACH_REACTOR) {
+                   SYSTEM_REACTORS) {
     TestType events;
     connection c;
     listener owner, stranger, later;
@@ -661,7 +651,7 @@ TEMPLATE_TEST_CASE("a source, another and a stranger share a descriptor", "[loop
 }
 
 TEMPLATE_TEST_CASE("a number that is used again gets nobody else's events", "[loop][reactor]",
-                   EACH_REACTOR) {
+                   SYSTEM_REACTORS) {
     TestType events;
     const bool duplicated = GENERATE(false, true); // keeps the old file alive in the kernel
     const bool told = GENERATE(true, false);       // closing() before close
@@ -702,7 +692,7 @@ TEMPLATE_TEST_CASE("a number that is used again gets nobody else's events", "[lo
 }
 
 TEMPLATE_TEST_CASE("a file that comes back to its old number is registered again",
-                   "[loop][reactor]", EACH_REACTOR) {
+                   "[loop][reactor]", SYSTEM_REACTORS) {
     TestType events;
     connection c;
     const int number = c.ours.get();
@@ -724,7 +714,7 @@ TEMPLATE_TEST_CASE("a file that comes back to its old number is registered again
 }
 
 TEMPLATE_TEST_CASE("more descriptors than one wait reports are all served", "[loop][reactor]",
-                   EACH_REACTOR) {
+                   SYSTEM_REACTORS) {
     TestType events;
     rlimit before{};
     ::getrlimit(RLIMIT_NOFILE, &before);
@@ -753,7 +743,7 @@ TEMPLATE_TEST_CASE("more descriptors than one wait reports are all served", "[lo
 // Processes ------------------------------------------------------------------------
 
 TEMPLATE_TEST_CASE("a child process destroys the loop and the parent misses nothing",
-                   "[loop][reactor]", EACH_REACTOR) {
+                   "[loop][reactor]", SYSTEM_REACTORS) {
     std::optional<TestType> events(std::in_place);
     connection a, b;
     std::optional<io_source> source(std::in_place, *events, a.ours.get());
@@ -783,7 +773,7 @@ TEMPLATE_TEST_CASE("a child process destroys the loop and the parent misses noth
 }
 
 TEMPLATE_TEST_CASE("no program that is executed inherits a descriptor", "[loop][reactor]",
-                   EACH_REACTOR) {
+                   SYSTEM_REACTORS) {
     const auto before = open_descriptors();
     TestType events;
 
@@ -792,7 +782,7 @@ TEMPLATE_TEST_CASE("no program that is executed inherits a descriptor", "[loop][
 }
 
 TEMPLATE_TEST_CASE("a reactor that finds no descriptors left says so and leaks none",
-                   "[loop][reactor]", EACH_REACTOR) {
+                   "[loop][reactor]", SYSTEM_REACTORS) {
     rlimit limit{};
     ::getrlimit(RLIMIT_NOFILE, &limit);
     const auto before = open_descriptors();

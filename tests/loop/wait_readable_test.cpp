@@ -1,59 +1,36 @@
 // SPDX-License-Identifier: MIT
 #include <weft/loop/wait_readable.hpp>
 
-#include <cerrno>
-#include <memory>
+#include <chrono>
+#include <cstddef>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include <fcntl.h>
 
 #include <weft/coro/task.hpp>
 #include <weft/coro/task_group.hpp>
-#include <weft/loop/epoll_reactor.hpp>
-#include <weft/loop/manual_reactor.hpp>
-#include <weft/loop/poll_reactor.hpp>
 #include <weft/loop/unique_fd.hpp>
 #include <weft/time/sleep.hpp>
 
 #include "support/catch.hpp"
 #include "support/pipe.hpp"
 #include "support/run.hpp"
+#include "support/waits.hpp"
 
 using namespace std::chrono_literals;
-using weft::event_loop;
-using weft::readiness;
 using weft::task;
 using weft::wait_readable;
 using weft::wait_writable;
 
-#define EACH_REACTOR weft::epoll_reactor, weft::poll_reactor, weft::manual_reactor
-
 namespace {
 
-template <class Reactor> struct loop_on : event_loop {
-    loop_on() : event_loop(std::make_unique<Reactor>()) {}
-    /// As many turns as anything here could need; none of them waits.
-    void settle() {
-        for (int turn = 0; turn < 4; ++turn) poll();
-    }
-};
-
-/// Waits again and again, and writes down what happened.
-task<> waits(int fd, readiness direction, std::string& log, int times = 1) {
-    for (int i = 0; i < times; ++i) {
-        try {
-            if (direction == readiness::readable)
-                co_await wait_readable(fd);
-            else
-                co_await wait_writable(fd);
-            log += "ready ";
-        } catch (const std::system_error& error) {
-            log += error.code() == std::errc::bad_file_descriptor ? "closed " : "error ";
-        }
-    }
+auto readable(int fd) {
+    return [fd] { return wait_readable(fd); };
+}
+auto writable(int fd) {
+    return [fd] { return wait_writable(fd); };
 }
 
 } // namespace
@@ -65,8 +42,8 @@ TEMPLATE_TEST_CASE("a descriptor that is ready is not waited for", "[loop][wait_
     std::string log;
     pair.arrives();
 
-    loop.spawn(waits(pair.ours.get(), readiness::readable, log, 2));
-    loop.spawn(waits(pair.ours.get(), readiness::writable, log));
+    loop.spawn(waits(readable(pair.ours.get()), log, 2));
+    loop.spawn(waits(writable(pair.ours.get()), log));
     loop.poll();
 
     CHECK(log == "ready ready ready ");
@@ -79,7 +56,7 @@ TEMPLATE_TEST_CASE("wait_readable waits for data and leaves nothing behind",
     socket_pair pair;
     std::string log;
 
-    loop.spawn(waits(pair.ours.get(), readiness::readable, log));
+    loop.spawn(waits(readable(pair.ours.get()), log));
     loop.settle();
     CHECK(log.empty());
     CHECK_FALSE(loop.system().idle());
@@ -97,7 +74,7 @@ TEMPLATE_TEST_CASE("wait_writable waits for room", "[loop][wait_readable]", EACH
     std::string log;
     pair.fill();
 
-    loop.spawn(waits(pair.ours.get(), readiness::writable, log));
+    loop.spawn(waits(writable(pair.ours.get()), log));
     loop.settle();
     CHECK(log.empty());
     pair.drain();
@@ -138,8 +115,8 @@ TEMPLATE_TEST_CASE("the end of the stream makes a descriptor ready", "[loop][wai
     std::string log;
     pair.fill();
 
-    loop.spawn(waits(pair.ours.get(), readiness::readable, log));
-    loop.spawn(waits(pair.ours.get(), readiness::writable, log));
+    loop.spawn(waits(readable(pair.ours.get()), log));
+    loop.spawn(waits(writable(pair.ours.get()), log));
     loop.settle();
     CHECK(log.empty());
     pair.theirs = {};
@@ -175,8 +152,8 @@ TEMPLATE_TEST_CASE("reading and writing are waited for side by side", "[loop][wa
     std::string reader, writer;
     pair.fill();
 
-    loop.spawn(waits(pair.ours.get(), readiness::readable, reader));
-    loop.spawn(waits(pair.ours.get(), readiness::writable, writer));
+    loop.spawn(waits(readable(pair.ours.get()), reader));
+    loop.spawn(waits(writable(pair.ours.get()), writer));
     loop.settle();
     pair.drain();
     loop.settle();
@@ -199,8 +176,8 @@ TEMPLATE_TEST_CASE("a descriptor that is not open is an error", "[loop][wait_rea
         closed = pair.ours.get();
     }
 
-    loop.spawn(waits(closed, readiness::readable, log));
-    loop.spawn(waits(-1, readiness::writable, log));
+    loop.spawn(waits(readable(closed), log));
+    loop.spawn(waits(writable(-1), log));
     loop.settle();
 
     CHECK(log == "closed closed ");
@@ -213,8 +190,8 @@ TEMPLATE_TEST_CASE("a descriptor that is closed under its waiters is an error, o
     socket_pair pair;
     std::string reader, writer;
     pair.fill();
-    loop.spawn(waits(pair.ours.get(), readiness::readable, reader));
-    loop.spawn(waits(pair.ours.get(), readiness::writable, writer));
+    loop.spawn(waits(readable(pair.ours.get()), reader));
+    loop.spawn(waits(writable(pair.ours.get()), writer));
     loop.settle();
 
     loop.system().closing(pair.ours.get());
@@ -236,8 +213,8 @@ TEMPLATE_TEST_CASE("a regular file is always ready", "[loop][wait_readable]", EA
     }
     std::string log;
 
-    loop.spawn(waits(file.get(), readiness::readable, log));
-    loop.spawn(waits(file.get(), readiness::writable, log));
+    loop.spawn(waits(readable(file.get()), log));
+    loop.spawn(waits(writable(file.get()), log));
     loop.settle();
 
     CHECK(log == "ready ready ");
@@ -249,7 +226,7 @@ TEMPLATE_TEST_CASE("a cancelled wait leaves the data and no registration", "[loo
     loop_on<TestType> loop;
     socket_pair pair;
     std::string log;
-    auto waiter = loop.spawn(waits(pair.ours.get(), readiness::readable, log));
+    auto waiter = loop.spawn(waits(readable(pair.ours.get()), log));
     loop.settle();
 
     waiter.cancel();
@@ -267,25 +244,8 @@ TEMPLATE_TEST_CASE("a descriptor becomes ready and its waiter is cancelled, in o
                    "[loop][wait_readable]", EACH_REACTOR) {
     loop_on<TestType> loop;
     socket_pair pair;
-    std::string log;
-    auto waiter = loop.spawn(waits(pair.ours.get(), readiness::readable, log, 2));
-    loop.settle();
 
-    SECTION("ready first: that is delivered, and the next wait does not begin") {
-        loop.post([&] { waiter.cancel(); }); // runs when the event has been collected
-        pair.arrives();
-        loop.poll();
-        CHECK(log == "ready ");
-    }
-    SECTION("cancelled first: nothing is delivered") {
-        pair.arrives();
-        waiter.cancel();
-        loop.poll();
-        CHECK(log.empty());
-    }
-
-    loop.settle();
-    CHECK(waiter.done());
+    check_ready_and_cancelled(loop, pair, readable(pair.ours.get()));
     CHECK(loop.system().idle());
     CHECK(pair.read() == 1);
 }
@@ -296,7 +256,7 @@ TEMPLATE_TEST_CASE("a waiter is destroyed where it waits", "[loop][wait_readable
     socket_pair pair;
     std::string log;
     std::optional<weft::task_group> owner(std::in_place, loop);
-    owner->spawn(waits(pair.ours.get(), readiness::readable, log));
+    owner->spawn(waits(readable(pair.ours.get()), log));
     owner->spawn([fd = pair.ours.get()] { return wait_readable(fd); }); // without a frame
     loop.settle();
 

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -11,42 +10,22 @@
 
 #include <weft/coro/task.hpp>
 #include <weft/coro/task_group.hpp>
-#include <weft/loop/epoll_reactor.hpp>
-#include <weft/loop/manual_reactor.hpp>
-#include <weft/loop/poll_reactor.hpp>
 
 #include "support/catch.hpp"
 #include "support/pipe.hpp"
 #include "support/run.hpp"
+#include "support/waits.hpp"
 
-using weft::event_loop;
-using weft::readiness;
 using weft::task;
 using weft::watched_fd;
 
-#define EACH_REACTOR weft::epoll_reactor, weft::poll_reactor, weft::manual_reactor
-
 namespace {
 
-template <class Reactor> struct loop_on : event_loop {
-    loop_on() : event_loop(std::make_unique<Reactor>()) {}
-    void settle() {
-        for (int turn = 0; turn < 4; ++turn) poll();
-    }
-};
-
-task<> waits(watched_fd& fd, readiness direction, std::string& log, int times = 1) {
-    for (int i = 0; i < times; ++i) {
-        try {
-            if (direction == readiness::readable)
-                co_await fd.readable();
-            else
-                co_await fd.writable();
-            log += "ready ";
-        } catch (const std::system_error& error) {
-            log += error.code() == std::errc::bad_file_descriptor ? "closed " : "error ";
-        }
-    }
+auto readable(watched_fd& fd) {
+    return [&fd] { return fd.readable(); };
+}
+auto writable(watched_fd& fd) {
+    return [&fd] { return fd.writable(); };
 }
 
 /// Reads up to `most` bytes after each wait, until `total` are there.
@@ -92,7 +71,7 @@ TEMPLATE_TEST_CASE("what came before the first wait is not missed", "[loop][watc
     watched_fd fd(loop, pair.ours.get());
     loop.settle(); // the change is reported, and nobody waits
 
-    loop.spawn(waits(fd, readiness::readable, log, 2));
+    loop.spawn(waits(readable(fd), log, 2));
     loop.settle();
 
     CHECK(log == "ready ready ");
@@ -107,7 +86,7 @@ TEMPLATE_TEST_CASE("what somebody else has read wakes nobody", "[loop][watched_f
     loop.settle();
     pair.read();
 
-    loop.spawn(waits(fd, readiness::readable, log));
+    loop.spawn(waits(readable(fd), log));
     pair.arrives();
     pair.read(); // before the loop looks
     loop.settle();
@@ -124,12 +103,12 @@ TEMPLATE_TEST_CASE("a writer writes until nothing fits, and waits", "[loop][watc
     socket_pair pair;
     std::string log;
     watched_fd fd(loop, pair.ours.get());
-    loop.spawn(waits(fd, readiness::writable, log));
+    loop.spawn(waits(writable(fd), log));
     loop.settle();
     CHECK(log == "ready ");
 
     pair.fill();
-    loop.spawn(waits(fd, readiness::writable, log));
+    loop.spawn(waits(writable(fd), log));
     loop.settle();
     CHECK(log == "ready ");
     pair.drain();
@@ -144,7 +123,7 @@ TEMPLATE_TEST_CASE("the end of the stream wakes a reader every time", "[loop][wa
     socket_pair pair;
     std::string log;
     watched_fd fd(loop, pair.ours.get());
-    loop.spawn(waits(fd, readiness::readable, log, 3));
+    loop.spawn(waits(readable(fd), log, 3));
     loop.settle();
 
     pair.theirs = {};
@@ -159,9 +138,9 @@ TEMPLATE_TEST_CASE("readers and writers share a descriptor", "[loop][watched_fd]
     std::string first, second, writer;
     watched_fd fd(loop, pair.ours.get()), another(loop, pair.ours.get());
     pair.fill();
-    loop.spawn(waits(fd, readiness::readable, first));
-    loop.spawn(waits(another, readiness::readable, second));
-    loop.spawn(waits(fd, readiness::writable, writer));
+    loop.spawn(waits(readable(fd), first));
+    loop.spawn(waits(readable(another), second));
+    loop.spawn(waits(writable(fd), writer));
     loop.settle();
 
     pair.arrives();
@@ -190,8 +169,8 @@ TEMPLATE_TEST_CASE("a watched descriptor that is closed wakes its waiters with a
     std::string reader, writer, later;
     pair.fill();
     watched_fd fd(loop, pair.ours.get());
-    loop.spawn(waits(fd, readiness::readable, reader));
-    loop.spawn(waits(fd, readiness::writable, writer));
+    loop.spawn(waits(readable(fd), reader));
+    loop.spawn(waits(writable(fd), writer));
     loop.settle();
 
     fd.closing();
@@ -200,7 +179,7 @@ TEMPLATE_TEST_CASE("a watched descriptor that is closed wakes its waiters with a
     CHECK(reader == "closed ");
     CHECK(writer == "closed ");
     CHECK(loop.system().idle());
-    loop.spawn(waits(fd, readiness::readable, later));
+    loop.spawn(waits(readable(fd), later));
     loop.settle();
 
     CHECK(later == "closed ");
@@ -212,7 +191,7 @@ TEMPLATE_TEST_CASE("a cancelled wait for a watched descriptor loses nothing", "[
     socket_pair pair;
     std::string log;
     watched_fd fd(loop, pair.ours.get());
-    auto waiter = loop.spawn(waits(fd, readiness::readable, log));
+    auto waiter = loop.spawn(waits(readable(fd), log));
     loop.settle();
 
     waiter.cancel();
@@ -220,7 +199,7 @@ TEMPLATE_TEST_CASE("a cancelled wait for a watched descriptor loses nothing", "[
     loop.settle();
     CHECK(waiter.done());
     CHECK(log.empty());
-    loop.spawn(waits(fd, readiness::readable, log));
+    loop.spawn(waits(readable(fd), log));
     loop.settle();
 
     CHECK(log == "ready ");
@@ -230,26 +209,9 @@ TEMPLATE_TEST_CASE("a watched descriptor becomes ready and its waiter is cancell
                    "[loop][watched_fd]", EACH_REACTOR) {
     loop_on<TestType> loop;
     socket_pair pair;
-    std::string log;
     watched_fd fd(loop, pair.ours.get());
-    auto waiter = loop.spawn(waits(fd, readiness::readable, log, 2));
-    loop.settle();
 
-    SECTION("ready first: that is delivered, and the next wait does not begin") {
-        loop.post([&] { waiter.cancel(); }); // runs when the event has been collected
-        pair.arrives();
-        loop.poll();
-        CHECK(log == "ready ");
-    }
-    SECTION("cancelled first: nothing is delivered") {
-        pair.arrives();
-        waiter.cancel();
-        loop.poll();
-        CHECK(log.empty());
-    }
-
-    loop.settle();
-    CHECK(waiter.done());
+    check_ready_and_cancelled(loop, pair, readable(fd));
 }
 
 TEMPLATE_TEST_CASE("who waits for a watched descriptor is destroyed there", "[loop][watched_fd]",
@@ -261,7 +223,7 @@ TEMPLATE_TEST_CASE("who waits for a watched descriptor is destroyed there", "[lo
     {
         watched_fd fd(loop, pair.ours.get());
         std::optional<weft::task_group> owner(std::in_place, loop);
-        owner->spawn(waits(fd, readiness::readable, log));
+        owner->spawn(waits(readable(fd), log));
         owner->spawn([&fd] { return fd.readable(); }); // without a frame
         loop.settle();
 

@@ -13,7 +13,7 @@
 
 #include "support/catch.hpp"
 #include "support/sockets.hpp"
-#include "support/sweep.hpp"
+#include "support/stepping_loop.hpp"
 
 using weft::endpoint;
 using weft::task;
@@ -94,7 +94,7 @@ TEST_CASE("a connection that was accepted for somebody who is gone is closed", "
 
 TEST_CASE("accepting ends at every point, in every way", "[net][accept]") {
     const auto before = open_descriptors();
-    sweep([]() -> task<> {
+    sweep_on_system([]() -> task<> {
         tcp_listener listener(endpoint::loopback(0));
         const auto connects = [&]() -> task<> {
             auto first = co_await weft::connect(listener.local_endpoint());

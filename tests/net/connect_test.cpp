@@ -24,7 +24,7 @@
 #include "support/names.hpp"
 #include "support/run.hpp"
 #include "support/sockets.hpp"
-#include "support/sweep.hpp"
+#include "support/stepping_loop.hpp"
 
 using namespace std::chrono_literals;
 using weft::connect;
@@ -111,7 +111,7 @@ std::vector<std::string> list(std::initializer_list<std::string> all) { return a
 
 } // namespace
 
-TEMPLATE_TEST_CASE("connect reaches who listens", "[net][connect]", EACH_REACTOR) {
+TEMPLATE_TEST_CASE("connect reaches who listens", "[net][connect]", SYSTEM_REACTORS) {
     run_on<TestType>([]() -> task<> {
         tcp_listener listener(endpoint::loopback(0));
         const auto at = listener.local_endpoint();
@@ -134,7 +134,7 @@ TEMPLATE_TEST_CASE("connect reaches who listens", "[net][connect]", EACH_REACTOR
 }
 
 TEMPLATE_TEST_CASE("who does not listen is an error that names the address", "[net][connect]",
-                   EACH_REACTOR) {
+                   SYSTEM_REACTORS) {
     run_on<TestType>([]() -> task<> {
         // Bound, so that it is nobody else's meanwhile.
         const weft::unique_socket bound(this_loop(), AF_INET, SOCK_STREAM);
@@ -305,7 +305,7 @@ TEST_CASE("of several errors the most telling one is thrown", "[net][connect]") 
 
 TEST_CASE("connecting ends at every point, in every way", "[net][connect]") {
     const auto before = open_descriptors();
-    sweep([]() -> task<> {
+    sweep_on_system([]() -> task<> {
         static fake_network network;
         network.tried.clear();
         network.answers = {{network.v4a, ECONNREFUSED}};

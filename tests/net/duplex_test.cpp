@@ -17,11 +17,11 @@
 #include <weft/net/buffer.hpp>
 #include <weft/net/write_all.hpp>
 #include <weft/testing/tracked.hpp>
-#include <weft/time/sleep.hpp>
 
 #include "support/branches.hpp"
 #include "support/catch.hpp"
 #include "support/run.hpp"
+#include "support/streams.hpp"
 #include "support/sweep.hpp"
 
 using weft::bytes;
@@ -30,24 +30,6 @@ using weft::make_duplex;
 using weft::task;
 
 namespace {
-
-/// Reads once, at most `most` bytes.
-task<std::string> read_text(duplex& from, std::size_t most = 64) {
-    std::string into(most, '?');
-    const std::size_t size = co_await from.read_some(std::as_writable_bytes(std::span(into)));
-    into.resize(size);
-    co_return into;
-}
-
-/// Reads until the end of stream.
-task<std::string> read_rest(duplex& from) {
-    std::string all;
-    for (;;) {
-        const std::string part = co_await read_text(from, 7);
-        if (part.empty()) co_return all;
-        all += part;
-    }
-}
 
 /// The error code of an awaitable that fails; no error if it does not.
 template <class A> task<std::error_code> code_of(A awaitable) {
@@ -128,7 +110,7 @@ TEST_CASE("much goes through little room", "[net][duplex]") {
             co_await writing.shutdown_write();
         };
 
-        auto results = co_await weft::when_all(write(), read_rest(right));
+        auto results = co_await weft::when_all(write(), read_rest(right, 7));
 
         CHECK(std::get<1>(results) == sent);
     }, capacity);
@@ -141,7 +123,7 @@ TEST_CASE("shutdown_write ends one direction, behind what was written", "[net][d
         co_await left.shutdown_write();
         co_await left.shutdown_write();
 
-        const std::string said = co_await read_rest(right);
+        const std::string said = co_await read_rest(right, 7);
         CHECK(said == "last words");
         const std::string again = co_await read_text(right);
         CHECK(again.empty());

@@ -12,9 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <weft/compose/when_any.hpp>
 #include <weft/core/error.hpp>
 #include <weft/net/connect.hpp>
@@ -22,6 +19,7 @@
 #include <weft/time/sleep.hpp>
 
 #include "support/catch.hpp"
+#include "support/fork.hpp"
 #include "support/names.hpp"
 #include "support/sockets.hpp"
 
@@ -140,8 +138,7 @@ TEST_CASE("what can be no name of a host is not looked up", "[net][resolve]") {
 // The child of a fork has the pool, and none of its threads.
 TEST_CASE("that no thread can do it is an error like any other", "[net][resolve]") {
     weft::default_thread_pool();
-    const auto child = ::fork();
-    if (child == 0) {
+    const int exit_code = exit_code_of([] {
         std::error_code resolving, connecting;
         std::string what;
         fake_names names;
@@ -158,11 +155,9 @@ TEST_CASE("that no thread can do it is an error like any other", "[net][resolve]
         } catch (const std::exception&) {}
         const bool all = resolving == weft::errc::closed && connecting == weft::errc::closed &&
                          what == "resolving example.com:80: closed";
-        ::_exit(all ? 0 : 1);
-    }
-    int status = -1;
-    ::waitpid(child, &status, 0);
-    CHECK(status == 0);
+        return all ? 0 : 1;
+    });
+    CHECK(exit_code == 0);
 }
 
 TEST_CASE("this machine knows itself", "[net][resolve]") {

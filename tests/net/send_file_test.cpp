@@ -1,49 +1,27 @@
 // SPDX-License-Identifier: MIT
 #include <weft/net/send_file.hpp>
 
-#include <cerrno>
+#include <chrono>
 #include <cstddef>
-#include <cstdio>
 #include <string>
-#include <system_error>
-#include <utility>
-#include <vector>
+#include <tuple>
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <weft/compose/when_all.hpp>
 #include <weft/compose/with_timeout.hpp>
-#include <weft/loop/unique_fd.hpp>
 
 #include "support/catch.hpp"
 #include "support/sockets.hpp"
+#include "support/streams.hpp"
+#include "support/temporary.hpp"
 
 using namespace std::chrono_literals;
 using weft::send_file;
 using weft::task;
-using weft::unique_fd;
 
 namespace {
 
-/// A file without a name that holds `content`.
-unique_fd file_of(const std::string& content) {
-    char name[] = "/tmp/weft-test-XXXXXX";
-    unique_fd file(::mkostemp(name, O_CLOEXEC));
-    REQUIRE(file);
-    ::unlink(name);
-    REQUIRE(::write(file.get(), content.data(), content.size()) ==
-            static_cast<ssize_t>(content.size()));
-    return file;
-}
-template <class Stream> task<std::string> read_all(Stream& from) {
-    std::string all;
-    for (;;) {
-        const auto text = co_await read_text(from, 65536);
-        if (text.empty()) co_return all;
-        all += text;
-    }
-}
 task<std::size_t> sends(tcp_pair& pair, int file) {
     co_return co_await send_file(pair.ours, file);
 }
@@ -51,8 +29,8 @@ task<std::size_t> sends(tcp_pair& pair, int file) {
 } // namespace
 
 TEMPLATE_TEST_CASE("a part of a file is sent, and its position stays", "[net][send_file]",
-                   EACH_REACTOR) {
-    const auto file = file_of("0123456789");
+                   SYSTEM_REACTORS) {
+    const auto file = temporary_file("0123456789");
     run_on<TestType>([&]() -> task<> {
         auto pair = co_await make_tcp_pair();
         REQUIRE(::lseek(file.get(), 7, SEEK_SET) == 7);
@@ -70,18 +48,18 @@ TEMPLATE_TEST_CASE("a part of a file is sent, and its position stays", "[net][se
         co_await write_text(pair.ours, "!"); // waits for nothing
         co_await pair.ours.shutdown_write();
 
-        const auto text = co_await read_all(pair.theirs);
+        const auto text = co_await read_rest(pair.theirs);
         CHECK(text == "2348989!");
         CHECK(::lseek(file.get(), 0, SEEK_CUR) == 7);
     });
 }
 
 TEMPLATE_TEST_CASE("a file that does not fit into the buffers arrives whole", "[net][send_file]",
-                   EACH_REACTOR) {
+                   SYSTEM_REACTORS) {
     std::string content(16 << 20, '\0');
     for (std::size_t i = 0; i < content.size(); ++i)
         content[i] = static_cast<char>('a' + (i * 2654435761u >> 13) % 26);
-    const auto file = file_of(content);
+    const auto file = temporary_file(content);
     run_on<TestType>([&]() -> task<> {
         auto pair = co_await make_tcp_pair();
         const auto send = [&]() -> task<std::size_t> {
@@ -90,7 +68,7 @@ TEMPLATE_TEST_CASE("a file that does not fit into the buffers arrives whole", "[
             co_return sent;
         };
 
-        auto both = co_await weft::when_all(send(), read_all(pair.theirs));
+        auto both = co_await weft::when_all(send(), read_rest(pair.theirs, 65536));
 
         CHECK(std::get<0>(both) == content.size());
         CHECK((std::get<1>(both) == content));
@@ -99,7 +77,7 @@ TEMPLATE_TEST_CASE("a file that does not fit into the buffers arrives whole", "[
 
 TEST_CASE("sending a file to who is gone is an error that names it, and no signal",
           "[net][send_file]") {
-    const auto file = file_of(std::string(1 << 20, 'x'));
+    const auto file = temporary_file(std::string(1 << 20, 'x'));
     run_on([&]() -> task<> {
         auto pair = co_await make_tcp_pair();
         const auto name = pair.ours.remote_endpoint().to_string();
@@ -123,13 +101,13 @@ TEST_CASE("what is no regular file cannot be sent like one", "[net][send_file]")
 }
 
 TEST_CASE("a file that is being sent can be cancelled", "[net][send_file]") {
-    const auto file = file_of(std::string(32 << 20, 'x'));
+    const auto file = temporary_file(std::string(32 << 20, 'x'));
     run_on([&]() -> task<> {
         auto pair = co_await make_tcp_pair();
         const auto sent = co_await weft::try_for(20ms, send_file(pair.ours, file.get()));
         CHECK_FALSE(sent);
         pair.ours.close();
-        const auto part = co_await read_all(pair.theirs);
+        const auto part = co_await read_rest(pair.theirs, 65536);
         CHECK(part.size() > 0);
         CHECK(part.size() < 32 << 20);
     });

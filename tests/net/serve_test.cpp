@@ -344,7 +344,7 @@ TEST_CASE("a client that is accepted in the turn of the end is served", "[net][s
 }
 
 TEMPLATE_TEST_CASE("serve on real sockets survives a full descriptor table", "[net][serve]",
-                   EACH_REACTOR) {
+                   SYSTEM_REACTORS) {
     failing_calls calls;
     calls.on_accept = {EMFILE, ECONNABORTED, ENFILE};
     run_on<TestType>(
@@ -374,7 +374,7 @@ TEMPLATE_TEST_CASE("serve on real sockets survives a full descriptor table", "[n
 }
 
 TEMPLATE_TEST_CASE("a listener that is closed ends serve with an error that names the address",
-                   "[net][serve]", EACH_REACTOR) {
+                   "[net][serve]", SYSTEM_REACTORS) {
     run_on<TestType>([]() -> task<> {
         weft::tcp_listener listener(weft::endpoint::loopback(0));
         const auto handler = [](weft::tcp_stream) -> task<> { co_return; };

@@ -79,7 +79,7 @@ const std::string closed = "Bad file descriptor ";
 } // namespace
 
 TEMPLATE_TEST_CASE("what is there is received at once, by one call", "[net][socket_operation]",
-                   EACH_REACTOR) {
+                   SYSTEM_REACTORS) {
     scene<TestType> loop;
     std::string log;
     loop.pair.arrives(2);
@@ -91,7 +91,7 @@ TEMPLATE_TEST_CASE("what is there is received at once, by one call", "[net][sock
     CHECK(calls_made == 2);
 }
 
-TEMPLATE_TEST_CASE("what is not there is waited for", "[net][socket_operation]", EACH_REACTOR) {
+TEMPLATE_TEST_CASE("what is not there is waited for", "[net][socket_operation]", SYSTEM_REACTORS) {
     scene<TestType> loop;
     std::string log;
 
@@ -109,7 +109,7 @@ TEMPLATE_TEST_CASE("what is not there is waited for", "[net][socket_operation]",
 }
 
 TEMPLATE_TEST_CASE("an operation that found nothing after all goes on waiting",
-                   "[net][socket_operation]", EACH_REACTOR) {
+                   "[net][socket_operation]", SYSTEM_REACTORS) {
     scene<TestType> loop;
     std::string log;
     char taken;
@@ -127,7 +127,7 @@ TEMPLATE_TEST_CASE("an operation that found nothing after all goes on waiting",
 }
 
 TEMPLATE_TEST_CASE("a second operation in the same direction is refused",
-                   "[net][socket_operation]", EACH_REACTOR) {
+                   "[net][socket_operation]", SYSTEM_REACTORS) {
     scene<TestType> loop;
     std::string first, second;
 
@@ -144,7 +144,7 @@ TEMPLATE_TEST_CASE("a second operation in the same direction is refused",
 }
 
 TEMPLATE_TEST_CASE("an operation under which the socket is closed fails, once",
-                   "[net][socket_operation]", EACH_REACTOR) {
+                   "[net][socket_operation]", SYSTEM_REACTORS) {
     scene<TestType> loop;
     std::string log;
     loop.spawn(loop.receives(log, 2)); // the second finds it closed
@@ -159,7 +159,7 @@ TEMPLATE_TEST_CASE("an operation under which the socket is closed fails, once",
 }
 
 TEMPLATE_TEST_CASE("an operation under which the socket is destroyed fails",
-                   "[net][socket_operation]", EACH_REACTOR) {
+                   "[net][socket_operation]", SYSTEM_REACTORS) {
     scene<TestType> loop;
     std::string log;
     auto socket = std::make_unique<unique_socket>(std::move(loop.socket));
@@ -186,7 +186,7 @@ TEMPLATE_TEST_CASE("an operation under which the socket is destroyed fails",
 }
 
 TEMPLATE_TEST_CASE("a socket may be moved while an operation waits", "[net][socket_operation]",
-                   EACH_REACTOR) {
+                   SYSTEM_REACTORS) {
     scene<TestType> loop;
     std::string log, refused;
     loop.spawn(loop.receives(log));
@@ -208,7 +208,7 @@ TEMPLATE_TEST_CASE("a socket may be moved while an operation waits", "[net][sock
 }
 
 TEMPLATE_TEST_CASE("a cancelled operation takes nothing, and the next one may begin",
-                   "[net][socket_operation]", EACH_REACTOR) {
+                   "[net][socket_operation]", SYSTEM_REACTORS) {
     scene<TestType> loop;
     std::string first, second;
     auto waiter = loop.spawn(loop.receives(first));
@@ -226,7 +226,7 @@ TEMPLATE_TEST_CASE("a cancelled operation takes nothing, and the next one may be
 }
 
 TEMPLATE_TEST_CASE("data come and the operation is cancelled, in one turn",
-                   "[net][socket_operation]", EACH_REACTOR) {
+                   "[net][socket_operation]", SYSTEM_REACTORS) {
     scene<TestType> loop;
     std::string log;
     auto waiter = loop.spawn(loop.receives(log, 2));
@@ -254,7 +254,7 @@ TEMPLATE_TEST_CASE("data come and the operation is cancelled, in one turn",
 }
 
 TEMPLATE_TEST_CASE("an operation is destroyed where it waits", "[net][socket_operation]",
-                   EACH_REACTOR) {
+                   SYSTEM_REACTORS) {
     scene<TestType> loop;
     std::string log;
     std::optional<weft::task_group> owner(std::in_place, loop);

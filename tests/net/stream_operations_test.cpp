@@ -33,7 +33,7 @@
 #include "support/catch.hpp"
 #include "support/pipe.hpp"
 #include "support/sockets.hpp"
-#include "support/sweep.hpp"
+#include "support/stepping_loop.hpp"
 
 using namespace std::chrono_literals;
 using weft::const_buffer;
@@ -381,7 +381,7 @@ template <class Stream> task<> send_much(stream_pair<Stream>& pair, std::size_t 
             if (size == 0) break;
             if (std::memcmp(&room[from], &pattern[from], size) != 0) FAIL("not what was sent");
             got += size;
-            // So small a buffer waits for each confirmation, which the system may put off for 40 ms.
+            // So small a buffer waits for each confirmation: the system may put it off for 40 ms.
             if constexpr (std::is_same_v<Stream, tcp_stream>)
                 pair.theirs.socket().set_option(IPPROTO_TCP, TCP_QUICKACK, 1, "confirming");
         }
@@ -480,7 +480,7 @@ private:
 
 // For 30 seconds if WEFT_LONG is set.
 TEMPLATE_TEST_CASE("a storm of signals is no error and extends no deadline",
-                   "[net][stream_operations]", EACH_REACTOR) {
+                   "[net][stream_operations]", SYSTEM_REACTORS) {
     const no_frame_leaks check;
     const auto length = std::getenv("WEFT_LONG") ? 30'000ms : 200ms;
     const int most = 10 * static_cast<int>(length.count());
@@ -529,7 +529,7 @@ TEST_CASE("a read that is always ready starves nobody", "[net][stream_operations
 }
 
 TEST_CASE("reads and writes end at every point, in every way", "[net][stream_operations]") {
-    sweep([]() -> task<> {
+    sweep_on_system([]() -> task<> {
         auto pair = co_await make_unix_pair();
         const auto talk = [&]() -> task<> {
             std::array<std::byte, 16> room;

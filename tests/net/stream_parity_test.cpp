@@ -6,12 +6,10 @@
 
 #include <array>
 #include <cstddef>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <type_traits>
 #include <utility>
 
 #include <unistd.h>
@@ -35,6 +33,7 @@
 
 #include "support/catch.hpp"
 #include "support/sockets.hpp"
+#include "support/streams.hpp"
 
 using weft::bytes;
 using weft::task;
@@ -90,7 +89,7 @@ template <class System> struct over_unix {
     }
 };
 
-#define EACH_STREAM                                                                               \
+#define EACH_KIND                                                                               \
     over_memory<on_epoll>, over_tcp<on_epoll>, over_tcp<on_poll>, over_tcp<simulated>,            \
         over_unix<on_epoll>, over_unix<on_poll>, over_unix<simulated>
 
@@ -132,29 +131,21 @@ template <class Kind> task<> check_over(typename Kind::stream& ours, bool was_re
     code = co_await write_code(ours);
     CHECK(code == (stays ? std::errc::connection_reset : std::errc::broken_pipe));
 }
-template <class S> task<std::string> read_rest(S& from) {
-    std::string all;
-    for (;;) {
-        const std::string part = co_await read_text(from, 3);
-        if (part.empty()) co_return all;
-        all += part;
-    }
-}
 
 } // namespace
 
-TEMPLATE_TEST_CASE("parity: bytes go both ways and end", "[net][stream_parity]", EACH_STREAM) {
+TEMPLATE_TEST_CASE("parity: bytes go both ways and end", "[net][stream_parity]", EACH_KIND) {
     on_pair<TestType>([](auto& ours, auto& theirs) -> task<> {
         co_await weft::write_all(ours, "hello, ", "world");
         co_await ours.shutdown_write();
-        std::string text = co_await read_rest(theirs);
+        std::string text = co_await read_rest(theirs, 3);
         CHECK(text == "hello, world");
         text = co_await read_rest(theirs); // the end stays the end
         CHECK(text == "");
 
         co_await weft::write_all(theirs, "answer"); // half closed
         co_await theirs.shutdown_write();
-        text = co_await read_rest(ours);
+        text = co_await read_rest(ours, 3);
         CHECK(text == "answer");
         const auto code = co_await write_code(ours);
         CHECK(code == std::errc::broken_pipe);
@@ -168,7 +159,7 @@ TEMPLATE_TEST_CASE("parity: bytes go both ways and end", "[net][stream_parity]",
 }
 
 TEMPLATE_TEST_CASE("parity: nothing asked for is done at once", "[net][stream_parity]",
-                   EACH_STREAM) {
+                   EACH_KIND) {
     on_pair<TestType>([](auto& ours, auto&) -> task<> {
         std::size_t size = co_await ours.read_some(weft::mutable_buffer());
         CHECK(size == 0);
@@ -179,7 +170,7 @@ TEMPLATE_TEST_CASE("parity: nothing asked for is done at once", "[net][stream_pa
     });
 }
 
-TEMPLATE_TEST_CASE("parity: several buffers are as one", "[net][stream_parity]", EACH_STREAM) {
+TEMPLATE_TEST_CASE("parity: several buffers are as one", "[net][stream_parity]", EACH_KIND) {
     on_pair<TestType>([](auto& ours, auto& theirs) -> task<> {
         const std::array<weft::const_buffer, 3> from{bytes("ab"), bytes(""), bytes("cde")};
         std::array<char, 3> first{};
@@ -195,7 +186,7 @@ TEMPLATE_TEST_CASE("parity: several buffers are as one", "[net][stream_parity]",
 }
 
 TEMPLATE_TEST_CASE("parity: much is held back until it is read, and arrives whole",
-                   "[net][stream_parity]", EACH_STREAM) {
+                   "[net][stream_parity]", EACH_KIND) {
     on_pair<TestType>([](auto& ours, auto& theirs) -> task<> {
         std::string much(8 << 20, '?');
         for (std::size_t i = 0; i < much.size(); ++i) much[i] = static_cast<char>('a' + i * 7 % 26);
@@ -208,12 +199,7 @@ TEMPLATE_TEST_CASE("parity: much is held back until it is read, and arrives whol
         const auto read = [&]() -> task<std::string> {
             co_await settle();
             CHECK_FALSE(written);
-            std::string all;
-            for (;;) {
-                const std::string part = co_await read_text(theirs, 100'000);
-                if (part.empty()) co_return all;
-                all += part;
-            }
+            co_return co_await read_rest(theirs, 100'000);
         };
         auto results = co_await weft::when_all(write(), read());
         CHECK(written);
@@ -222,7 +208,7 @@ TEMPLATE_TEST_CASE("parity: much is held back until it is read, and arrives whol
 }
 
 TEMPLATE_TEST_CASE("parity: after a peer that has closed comes what it wrote, then the end",
-                   "[net][stream_parity]", EACH_STREAM) {
+                   "[net][stream_parity]", EACH_KIND) {
     on_pair<TestType>([](auto& ours, auto& theirs) -> task<> {
         co_await weft::write_all(theirs, "bye");
         theirs.close();
@@ -242,7 +228,7 @@ TEMPLATE_TEST_CASE("parity: after a peer that has closed comes what it wrote, th
 }
 
 TEMPLATE_TEST_CASE("parity: a reader that waits hears of data, then of the end",
-                   "[net][stream_parity]", EACH_STREAM) {
+                   "[net][stream_parity]", EACH_KIND) {
     on_pair<TestType>([](auto& ours, auto& theirs) -> task<> {
         std::string text;
         bool ended = false;
@@ -266,7 +252,7 @@ TEMPLATE_TEST_CASE("parity: a reader that waits hears of data, then of the end",
 }
 
 TEMPLATE_TEST_CASE("parity: before an abort comes what has arrived, then the reset",
-                   "[net][stream_parity]", EACH_STREAM) {
+                   "[net][stream_parity]", EACH_KIND) {
     on_pair<TestType>([](auto& ours, auto& theirs) -> task<> {
         co_await weft::write_all(theirs, "last words");
         co_await settle();
@@ -283,7 +269,7 @@ TEMPLATE_TEST_CASE("parity: before an abort comes what has arrived, then the res
 }
 
 TEMPLATE_TEST_CASE("parity: a peer that closes without having read resets", "[net][stream_parity]",
-                   EACH_STREAM) {
+                   EACH_KIND) {
     on_pair<TestType>([](auto& ours, auto& theirs) -> task<> {
         co_await weft::write_all(theirs, "bye");
         co_await weft::write_all(ours, "never read");
@@ -298,7 +284,7 @@ TEMPLATE_TEST_CASE("parity: a peer that closes without having read resets", "[ne
 }
 
 TEMPLATE_TEST_CASE("parity: abort reaches a reader that waits, and a writer",
-                   "[net][stream_parity]", EACH_STREAM) {
+                   "[net][stream_parity]", EACH_KIND) {
     on_pair<TestType>([](auto& ours, auto& theirs) -> task<> {
         std::error_code reading;
         const auto read = [&]() -> task<> { reading = co_await read_code(ours); };
@@ -317,7 +303,7 @@ TEMPLATE_TEST_CASE("parity: abort reaches a reader that waits, and a writer",
 }
 
 TEMPLATE_TEST_CASE("parity: abort reaches a writer that waits", "[net][stream_parity]",
-                   EACH_STREAM) {
+                   EACH_KIND) {
     on_pair<TestType>([](auto& ours, auto& theirs) -> task<> {
         const std::string much(16 << 20, 'x');
         std::error_code code;
@@ -332,7 +318,7 @@ TEMPLATE_TEST_CASE("parity: abort reaches a writer that waits", "[net][stream_pa
 }
 
 TEMPLATE_TEST_CASE("parity: who waits for a stream that is closed gets EBADF, as who comes later",
-                   "[net][stream_parity]", EACH_STREAM) {
+                   "[net][stream_parity]", EACH_KIND) {
     on_pair<TestType>([](auto& ours, auto&) -> task<> {
         const std::string much(16 << 20, 'x');
         std::error_code reading, writing;
@@ -359,7 +345,7 @@ TEMPLATE_TEST_CASE("parity: who waits for a stream that is closed gets EBADF, as
 }
 
 TEMPLATE_TEST_CASE("parity: a second reader and a second writer are refused",
-                   "[net][stream_parity]", EACH_STREAM) {
+                   "[net][stream_parity]", EACH_KIND) {
     on_pair<TestType>([](auto& ours, auto& theirs) -> task<> {
         const std::string much(16 << 20, 'x');
         auto body = [&](weft::task_group& group) -> task<> {
@@ -384,7 +370,7 @@ TEMPLATE_TEST_CASE("parity: a second reader and a second writer are refused",
 }
 
 TEMPLATE_TEST_CASE("parity: a cancelled read takes nothing, a cancelled write ends none",
-                   "[net][stream_parity]", EACH_STREAM) {
+                   "[net][stream_parity]", EACH_KIND) {
     on_pair<TestType>([](auto& ours, auto& theirs) -> task<> {
         for (int round = 0; round < 3; ++round) {
             auto result = co_await weft::when_any(read_text(ours), settle());
@@ -399,7 +385,7 @@ TEMPLATE_TEST_CASE("parity: a cancelled read takes nothing, a cancelled write en
 }
 
 TEMPLATE_TEST_CASE("parity: a stream can be moved while somebody waits for it",
-                   "[net][stream_parity]", EACH_STREAM) {
+                   "[net][stream_parity]", EACH_KIND) {
     on_pair<TestType>([](auto& ours, auto& theirs) -> task<> {
         std::string text;
         const auto read = [&]() -> task<> { text = co_await read_text(ours); };
@@ -416,7 +402,7 @@ TEMPLATE_TEST_CASE("parity: a stream can be moved while somebody waits for it",
     });
 }
 
-TEMPLATE_TEST_CASE("parity: buffered readers read from it", "[net][stream_parity]", EACH_STREAM) {
+TEMPLATE_TEST_CASE("parity: buffered readers read from it", "[net][stream_parity]", EACH_KIND) {
     on_pair<TestType>([](auto& ours, auto& theirs) -> task<> {
         const auto write = [&]() -> task<> {
             for (const char part : std::string_view("GET /\r\nHost: x\r\n\r\nbodyrest")) {
@@ -444,31 +430,28 @@ TEMPLATE_TEST_CASE("parity: buffered readers read from it", "[net][stream_parity
 }
 
 TEMPLATE_TEST_CASE("parity: who ends the stream while another one writes is not refused",
-                   "[net][stream_parity]", EACH_STREAM) {
+                   "[net][stream_parity]", EACH_KIND) {
     on_pair<TestType>([](auto& ours, auto& theirs) -> task<> {
         const std::string much(16 << 20, 'x');
         std::error_code writing;
-        std::size_t written = 0, arrived = 0;
+        std::size_t written = 0;
+        std::string arrived;
         const auto write = [&]() -> task<> {
             written = co_await weft::write_all(ours, much, writing);
         };
         const auto end = [&]() -> task<> {
             co_await settle();
             co_await ours.shutdown_write();
-            for (;;) {
-                const std::string part = co_await read_text(theirs, 65536);
-                if (part.empty()) break;
-                arrived += part.size();
-            }
+            arrived = co_await read_rest(theirs, 65536);
         };
         co_await weft::when_all(write(), end());
-        CHECK(arrived == written);
+        CHECK(arrived.size() == written);
         CHECK(writing == std::errc::broken_pipe);
     });
 }
 
 TEMPLATE_TEST_CASE("parity: of a closed end not even nothing is taken", "[net][stream_parity]",
-                   EACH_STREAM) {
+                   EACH_KIND) {
     on_pair<TestType>([](auto& ours, auto&) -> task<> {
         ours.close();
         std::error_code code;

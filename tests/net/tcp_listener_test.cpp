@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <weft/compose/with_timeout.hpp>
@@ -20,6 +19,7 @@
 #include <weft/net/unix_listener.hpp>
 
 #include "support/catch.hpp"
+#include "support/fork.hpp"
 #include "support/sockets.hpp"
 
 using namespace std::chrono_literals;
@@ -55,7 +55,7 @@ bool has_v6() {
 } // namespace
 
 TEMPLATE_TEST_CASE("a listener accepts connections, in the order in which they came",
-                   "[net][tcp_listener]", EACH_REACTOR) {
+                   "[net][tcp_listener]", SYSTEM_REACTORS) {
     run_on<TestType>([]() -> task<> {
         tcp_listener listener(endpoint::loopback(0));
         CHECK(listener.local_endpoint().address() == "127.0.0.1");
@@ -74,7 +74,7 @@ TEMPLATE_TEST_CASE("a listener accepts connections, in the order in which they c
     });
 }
 
-TEMPLATE_TEST_CASE("accept waits for a connection", "[net][tcp_listener]", EACH_REACTOR) {
+TEMPLATE_TEST_CASE("accept waits for a connection", "[net][tcp_listener]", SYSTEM_REACTORS) {
     run_on<TestType>([]() -> task<> {
         tcp_listener listener(endpoint::loopback(0));
         auto waiting = this_loop().spawn(accepts, std::ref(listener));
@@ -87,7 +87,8 @@ TEMPLATE_TEST_CASE("accept waits for a connection", "[net][tcp_listener]", EACH_
     });
 }
 
-TEMPLATE_TEST_CASE("a cancelled accept loses no connection", "[net][tcp_listener]", EACH_REACTOR) {
+TEMPLATE_TEST_CASE("a cancelled accept loses no connection", "[net][tcp_listener]",
+                   SYSTEM_REACTORS) {
     run_on<TestType>([]() -> task<> {
         tcp_listener listener(endpoint::loopback(0));
         const auto none = co_await weft::try_for(1ms, listener.accept());
@@ -100,7 +101,7 @@ TEMPLATE_TEST_CASE("a cancelled accept loses no connection", "[net][tcp_listener
 }
 
 TEMPLATE_TEST_CASE("what is in the queue can be taken at once, and no more", "[net][tcp_listener]",
-                   EACH_REACTOR) {
+                   SYSTEM_REACTORS) {
     run_on<TestType>([]() -> task<> {
         tcp_listener listener(endpoint::loopback(0));
         std::error_code code = weft::errc::busy;
@@ -179,7 +180,7 @@ TEST_CASE("who must not wait for a connection gets the errors of accept", "[net]
 }
 
 TEMPLATE_TEST_CASE("a listener that is closed fails who waits, once", "[net][tcp_listener]",
-                   EACH_REACTOR) {
+                   SYSTEM_REACTORS) {
     run_on<TestType>([]() -> task<> {
         tcp_listener listener(endpoint::loopback(0));
         const auto name = listener.local_endpoint().to_string();
@@ -334,16 +335,12 @@ TEST_CASE("a child of fork that ends its copy leaves the parent's alone", "[net]
     auto listener = std::make_unique<tcp_listener>(*loop, endpoint::loopback(0));
     const auto at = listener->local_endpoint();
 
-    const auto child = ::fork();
-    if (child == 0) {
+    const int exit_code = exit_code_of([&] {
         listener.reset();
         loop.reset();
-        ::_exit(0);
-    }
-    REQUIRE(child > 0);
-    int status = -1;
-    REQUIRE(::waitpid(child, &status, 0) == child);
-    CHECK(status == 0);
+        return 0;
+    });
+    CHECK(exit_code == 0);
     loop->run([&]() -> task<> {
         auto waiting = this_loop().spawn(accepts, std::ref(*listener));
         co_await settle();

@@ -80,7 +80,7 @@ TEST_CASE("a silent peer can be asked whether it lives", "[net][tcp_stream]") {
 }
 
 TEMPLATE_TEST_CASE("a peer that aborts is an error that names it, and no signal",
-                   "[net][tcp_stream]", EACH_REACTOR) {
+                   "[net][tcp_stream]", SYSTEM_REACTORS) {
     run_on<TestType>([]() -> task<> {
         auto pair = co_await make_tcp_pair();
         const auto name = pair.ours.remote_endpoint().to_string();
@@ -144,7 +144,7 @@ TEMPLATE_TEST_CASE("a peer that aborts is an error that names it, and no signal"
 }
 
 TEMPLATE_TEST_CASE("both ends may end their halves, in either order", "[net][tcp_stream]",
-                   EACH_REACTOR) {
+                   SYSTEM_REACTORS) {
     run_on<TestType>([]() -> task<> {
         auto pair = co_await make_tcp_pair();
 

@@ -2,11 +2,11 @@
 #include <weft/net/tls_stream.hpp>
 
 #include <array>
+#include <chrono>
 #include <cstddef>
-#include <optional>
+#include <exception>
 #include <stdexcept>
 #include <string>
-#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -21,12 +21,12 @@
 #include <weft/net/tls_context.hpp>
 #include <weft/net/write_all.hpp>
 #include <weft/testing/tracked.hpp>
-#include <weft/time/sleep.hpp>
 
 #include "support/branches.hpp"
 #include "support/catch.hpp"
 #include "support/certificates.hpp"
 #include "support/run.hpp"
+#include "support/streams.hpp"
 #include "support/sweep.hpp"
 
 using namespace std::chrono_literals;
@@ -59,21 +59,6 @@ task<ends> connect(std::size_t capacity = 65536) {
     secure server(std::move(below.second), server_context());
     co_await weft::when_all(client.handshake(), server.handshake());
     co_return ends{std::move(client), std::move(server)};
-}
-
-template <class S> task<std::string> read_text(S& from, std::size_t most = 64) {
-    std::string into(most, '?');
-    const std::size_t size = co_await from.read_some(std::as_writable_bytes(std::span(into)));
-    into.resize(size);
-    co_return into;
-}
-template <class S> task<std::string> read_rest(S& from) {
-    std::string all;
-    for (;;) {
-        const std::string part = co_await read_text(from, 5000);
-        if (part.empty()) co_return all;
-        all += part;
-    }
 }
 
 /// What the handshakes of both ends fail with; "" if they do not.
@@ -113,6 +98,19 @@ std::string what_fails(auto body) {
             what = error->what();
     });
     return what;
+}
+
+/// Ends a conversation at every point: `client` and `server` get a stream, before its handshake.
+void sweep_conversation(auto client, auto server) {
+    const auto trusting = client_context();
+    const auto certified = server_context();
+    sweep([&]() -> task<> {
+        const weft::testing::tracked local;
+        auto below = weft::make_duplex(1000);
+        secure ours(std::move(below.first), trusting, "localhost");
+        secure theirs(std::move(below.second), certified);
+        co_await weft::when_all(client(ours), server(theirs));
+    });
 }
 
 } // namespace
@@ -156,8 +154,9 @@ TEST_CASE("a megabyte each way at once, through little room", "[net][tls_stream]
             co_await weft::write_all(to, much);
             co_await to.shutdown_write();
         };
-        auto results = co_await weft::when_all(send(both.client), send(both.server),
-                                               read_rest(both.client), read_rest(both.server));
+        auto results =
+            co_await weft::when_all(send(both.client), send(both.server),
+                                    read_rest(both.client, 5000), read_rest(both.server, 5000));
         CHECK(std::get<2>(results) == much);
         CHECK(std::get<3>(results) == much);
     });
@@ -472,45 +471,29 @@ TEST_CASE("closing and aborting are the stream's below", "[net][tls_stream]") {
 }
 
 TEST_CASE("a TLS conversation can end at any point", "[net][tls_stream]") {
-    const auto client = client_context();
-    const auto server = server_context();
-    sweep([&]() -> task<> {
-        const weft::testing::tracked local;
-        auto below = weft::make_duplex(1000);
-        secure ours(std::move(below.first), client, "localhost");
-        secure theirs(std::move(below.second), server);
-        const auto ask = [&]() -> task<> {
-            co_await ours.handshake();
-            co_await weft::write_all(ours, "question");
-            co_await ours.shutdown_write();
-            co_await read_rest(ours);
-        };
-        const auto answer = [&]() -> task<> {
-            co_await theirs.handshake();
-            const std::string question = co_await read_rest(theirs);
-            co_await weft::write_all(theirs, question);
-            co_await theirs.shutdown_write();
-        };
-        co_await weft::when_all(ask(), answer());
-    });
+    const auto ask = [](secure& stream) -> task<> {
+        co_await stream.handshake();
+        co_await weft::write_all(stream, "question");
+        co_await stream.shutdown_write();
+        co_await read_rest(stream);
+    };
+    const auto answer = [](secure& stream) -> task<> {
+        co_await stream.handshake();
+        const std::string question = co_await read_rest(stream);
+        co_await weft::write_all(stream, question);
+        co_await stream.shutdown_write();
+    };
+    sweep_conversation(ask, answer);
 }
 
 TEST_CASE("a TLS conversation that stores its errors can end at any point", "[net][tls_stream]") {
-    const auto client = client_context();
-    const auto server = server_context();
-    sweep([&]() -> task<> {
-        const weft::testing::tracked local;
-        auto below = weft::make_duplex(1000);
-        secure ours(std::move(below.first), client, "localhost");
-        secure theirs(std::move(below.second), server);
-        const auto talk = [](secure& stream) -> task<> {
-            std::error_code code;
-            std::array<std::byte, 8> into{};
-            co_await stream.handshake(code);
-            co_await weft::write_all(stream, "question", code);
-            co_await stream.shutdown_write(code);
-            co_await weft::read_exactly(stream, into, code);
-        };
-        co_await weft::when_all(talk(ours), talk(theirs));
-    });
+    const auto talk = [](secure& stream) -> task<> {
+        std::error_code code;
+        std::array<std::byte, 8> into{};
+        co_await stream.handshake(code);
+        co_await weft::write_all(stream, "question", code);
+        co_await stream.shutdown_write(code);
+        co_await weft::read_exactly(stream, into, code);
+    };
+    sweep_conversation(talk, talk);
 }

@@ -13,7 +13,7 @@
 
 #include "support/catch.hpp"
 #include "support/sockets.hpp"
-#include "support/sweep.hpp"
+#include "support/stepping_loop.hpp"
 
 using namespace std::chrono_literals;
 using weft::endpoint;
@@ -36,7 +36,7 @@ task<> sends(udp_socket& from, std::size_t size, endpoint to) {
 } // namespace
 
 TEMPLATE_TEST_CASE("datagrams arrive one by one, with their sender", "[net][udp_socket]",
-                   EACH_REACTOR) {
+                   SYSTEM_REACTORS) {
     run_on<TestType>([]() -> task<> {
         udp_socket ours(endpoint::loopback(0)), theirs(endpoint::loopback(0));
         std::array<std::byte, 64> room;
@@ -59,7 +59,7 @@ TEMPLATE_TEST_CASE("datagrams arrive one by one, with their sender", "[net][udp_
     });
 }
 
-TEMPLATE_TEST_CASE("a receiver waits for a datagram", "[net][udp_socket]", EACH_REACTOR) {
+TEMPLATE_TEST_CASE("a receiver waits for a datagram", "[net][udp_socket]", SYSTEM_REACTORS) {
     run_on<TestType>([]() -> task<> {
         udp_socket ours(endpoint::loopback(0)), theirs(endpoint::loopback(0));
         std::string log;
@@ -137,7 +137,7 @@ TEST_CASE("what cannot be sent or bound is an error that names the address", "[n
 }
 
 TEMPLATE_TEST_CASE("a datagram socket that is closed fails who waits, once", "[net][udp_socket]",
-                   EACH_REACTOR) {
+                   SYSTEM_REACTORS) {
     run_on<TestType>([]() -> task<> {
         udp_socket socket(endpoint::loopback(0));
         const auto name = socket.local_endpoint().to_string();
@@ -169,7 +169,7 @@ TEST_CASE("a cancelled receive loses no datagram", "[net][udp_socket]") {
 }
 
 TEST_CASE("datagrams end at every point, in every way", "[net][udp_socket]") {
-    sweep([]() -> task<> {
+    sweep_on_system([]() -> task<> {
         udp_socket ours(endpoint::loopback(0)), theirs(endpoint::loopback(0));
         std::string log;
         auto waiting = this_loop().spawn(receives(theirs, log));

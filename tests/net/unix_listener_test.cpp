@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <weft/net/unix_listener.hpp>
 
-#include <cstdlib>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,34 +10,20 @@
 #include <utility>
 
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <weft/net/connect.hpp>
 
 #include "support/catch.hpp"
+#include "support/fork.hpp"
 #include "support/sockets.hpp"
+#include "support/temporary.hpp"
 
 using weft::task;
 using weft::this_loop;
 using weft::unix_listener;
 
 namespace {
-
-/// A folder of the test's own, removed with everything that may lie in it.
-class temporary_folder {
-public:
-    temporary_folder() { REQUIRE(::mkdtemp(name_.data()) != nullptr); }
-    temporary_folder(const temporary_folder&) = delete;
-    ~temporary_folder() {
-        ::unlink(path().c_str());
-        ::rmdir(name_.c_str());
-    }
-    std::string path() const { return name_ + "/socket"; }
-
-private:
-    std::string name_ = "/tmp/weft-test-XXXXXX";
-};
 
 bool exists(const std::string& path) {
     struct ::stat found;
@@ -63,7 +49,7 @@ task<> accepts(unix_listener& listener) { co_await listener.accept(); }
 } // namespace
 
 TEMPLATE_TEST_CASE("a listener at a path accepts connections and removes the path",
-                   "[net][unix_listener]", EACH_REACTOR) {
+                   "[net][unix_listener]", SYSTEM_REACTORS) {
     const temporary_folder folder;
     run_on<TestType>([&]() -> task<> {
         {
@@ -207,16 +193,12 @@ TEST_CASE("a child of fork does not remove its parent's path", "[net][unix_liste
     auto loop = std::make_unique<weft::event_loop>();
     std::optional<unix_listener> listener(std::in_place, *loop, folder.path());
 
-    const auto child = ::fork();
-    if (child == 0) {
+    const int exit_code = exit_code_of([&] {
         listener.reset();
         loop.reset();
-        ::_exit(0);
-    }
-    REQUIRE(child > 0);
-    int status = -1;
-    REQUIRE(::waitpid(child, &status, 0) == child);
-    CHECK(status == 0);
+        return 0;
+    });
+    CHECK(exit_code == 0);
     CHECK(exists(folder.path()));
     listener.reset();
     CHECK_FALSE(exists(folder.path()));

@@ -29,7 +29,7 @@ task<> reads(unix_stream& from) {
 
 } // namespace
 
-TEMPLATE_TEST_CASE("two processes of one machine talk", "[net][unix_stream]", EACH_REACTOR) {
+TEMPLATE_TEST_CASE("two processes of one machine talk", "[net][unix_stream]", SYSTEM_REACTORS) {
     run_on<TestType>([]() -> task<> {
         weft::unix_listener listener("@weft-unix-stream-" + std::to_string(::getpid()));
         auto ours = co_await weft::connect_unix(listener.local_endpoint().address());

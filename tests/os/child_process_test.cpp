@@ -18,8 +18,6 @@
 
 #include <weft/compose/when_all_settled.hpp>
 #include <weft/compose/with_timeout.hpp>
-#include <weft/loop/epoll_reactor.hpp>
-#include <weft/loop/poll_reactor.hpp>
 #include <weft/loop/run.hpp>
 #include <weft/net/write_all.hpp>
 #include <weft/os/spawn_process.hpp>
@@ -27,7 +25,10 @@
 
 #include "support/catch.hpp"
 #include "support/descriptors.hpp"
+#include "support/fork.hpp"
+#include "support/reactors.hpp"
 #include "support/run.hpp"
+#include "support/run_on.hpp"
 
 using namespace std::chrono_literals;
 using weft::process_options;
@@ -49,20 +50,10 @@ task<process_result> result_of(std::string script, std::string input = {}) {
     co_return result;
 }
 
-template <class Reactor>
-void run_on(task<> main) {
-    const nothing_left_open check;
-    const no_frame_leaks frames;
-    weft::event_loop loop(std::make_unique<Reactor>());
-    loop.run(std::move(main));
-}
-
 } // namespace
 
-#define EACH_REACTOR weft::epoll_reactor, weft::poll_reactor
-
 TEMPLATE_TEST_CASE("what a program reads and writes goes through streams", "[os][child_process]",
-                   EACH_REACTOR) {
+                   SYSTEM_REACTORS) {
     run_on<TestType>([]() -> task<> {
         auto child = spawn_process({"cat"}, {.input = redirect::pipe()});
         std::byte buffer[100];
@@ -77,18 +68,18 @@ TEMPLATE_TEST_CASE("what a program reads and writes goes through streams", "[os]
         const int status = co_await child.wait();
         CHECK(end == 0);
         CHECK(status == 0);
-    }());
+    });
 }
 
 TEMPLATE_TEST_CASE("communicate moves more than a pipe holds, both ways", "[os][child_process]",
-                   EACH_REACTOR) {
+                   SYSTEM_REACTORS) {
     run_on<TestType>([]() -> task<> {
         const std::string much(300'000, 'x');
         auto result = co_await result_of("tee /dev/stderr; exit 7", much);
         CHECK(result.status == 7);
         CHECK(result.out == much);
         CHECK(result.err == much);
-    }());
+    });
 }
 
 TEST_CASE("an exit status is told as Python does", "[os][child_process]") {
@@ -238,12 +229,11 @@ TEST_CASE("a fork of the process leaves the child alone", "[os][child_process]")
     const nothing_left_open check;
     weft::run([]() -> task<> {
         std::optional child(spawn_process({"sleep", "1000"}));
-        const auto copy = ::fork();
-        if (copy == 0) {
+        const int exit_code = exit_code_of([&] {
             child.reset();
-            ::_exit(0);
-        }
-        ::waitpid(copy, nullptr, 0);
+            return 0;
+        });
+        CHECK(exit_code == 0);
         CHECK(::kill(child->id(), 0) == 0);
         CHECK_FALSE(child->status());
         co_return;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <weft/os/file_stream.hpp>
 
-#include <cerrno>
+#include <chrono>
+#include <cstddef>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -16,9 +16,6 @@
 
 #include <weft/compose/when_all.hpp>
 #include <weft/compose/with_timeout.hpp>
-#include <weft/loop/epoll_reactor.hpp>
-#include <weft/loop/manual_reactor.hpp>
-#include <weft/loop/poll_reactor.hpp>
 #include <weft/net/buffered_reader.hpp>
 #include <weft/net/write_all.hpp>
 #include <weft/os/pipe.hpp>
@@ -27,32 +24,18 @@
 #include "support/catch.hpp"
 #include "support/descriptors.hpp"
 #include "support/pipe.hpp"
+#include "support/reactors.hpp"
 #include "support/run.hpp"
-#include "support/sweep.hpp"
+#include "support/run_on.hpp"
+#include "support/stepping_loop.hpp"
+#include "support/streams.hpp"
 
 using namespace std::chrono_literals;
 using weft::file_stream;
 using weft::make_pipe;
 using weft::task;
 
-#define EACH_REACTOR weft::epoll_reactor, weft::poll_reactor, weft::manual_reactor
-
 namespace {
-
-template <class Reactor>
-void run_on(task<> main) {
-    const nothing_left_open check;
-    const no_frame_leaks frames;
-    weft::event_loop loop(std::make_unique<Reactor>());
-    loop.run(std::move(main));
-}
-
-/// What is there, as text.
-task<std::string> read_text(file_stream& from) {
-    std::byte buffer[4096];
-    const std::size_t size = co_await from.read_some(buffer);
-    co_return std::string(weft::text(weft::const_buffer(buffer).first(size)));
-}
 
 /// The message of what `body` throws.
 template <class F>
@@ -72,24 +55,15 @@ TEMPLATE_TEST_CASE("what is written to a pipe is read from it, to its end", "[os
                    EACH_REACTOR) {
     run_on<TestType>([]() -> task<> {
         auto [in, out] = make_pipe();
-        const auto reads = [&]() -> task<std::string> {
-            std::string all;
-            for (;;) {
-                const std::string part = co_await read_text(in);
-                if (part.empty()) break;
-                all += part;
-            }
-            co_return all;
-        };
         const std::string much(300'000, 'x'); // more than a pipe holds
         const auto writes = [&]() -> task<> {
             co_await weft::write_all(out, much);
             co_await out.shutdown_write();
         };
-        auto results = co_await weft::when_all(reads(), writes());
+        auto results = co_await weft::when_all(read_rest(in), writes());
         CHECK(std::get<0>(results) == much);
         CHECK_FALSE(out.is_open());
-    }());
+    });
 }
 
 TEMPLATE_TEST_CASE("a closed pipe is an error that names what failed", "[os][file_stream]",
@@ -109,7 +83,7 @@ TEMPLATE_TEST_CASE("a closed pipe is an error that names what failed", "[os][fil
         CHECK(from_closed == "reading from a pipe: Bad file descriptor");
         CHECK(code == std::errc::broken_pipe);
         CHECK(written == 0);
-    }());
+    });
 }
 
 TEMPLATE_TEST_CASE("a wrong direction is an error", "[os][file_stream]", EACH_REACTOR) {
@@ -118,7 +92,7 @@ TEMPLATE_TEST_CASE("a wrong direction is an error", "[os][file_stream]", EACH_RE
         std::error_code code;
         co_await in.write_some(weft::bytes("x"), code);
         CHECK(code == std::errc::bad_file_descriptor);
-    }());
+    });
 }
 
 TEMPLATE_TEST_CASE("who waits for a stream that is closed gets an error", "[os][file_stream]",
@@ -137,7 +111,7 @@ TEMPLATE_TEST_CASE("who waits for a stream that is closed gets an error", "[os][
         const std::string refused = co_await second;
         CHECK(error.find("Bad file descriptor") != std::string::npos);
         CHECK(refused.find("somebody waits for this already") != std::string::npos);
-    }());
+    });
 }
 
 TEST_CASE("a cancelled read loses no byte", "[os][file_stream]") {
@@ -240,7 +214,7 @@ TEST_CASE("what is no descriptor cannot be borrowed", "[os][file_stream]") {
 
 TEST_CASE("pipes end well wherever they are ended", "[os][file_stream]") {
     const nothing_left_open check;
-    sweep([]() -> task<> {
+    sweep_on_system([]() -> task<> {
         auto [in, out] = make_pipe();
         const auto write = [&]() -> task<> {
             co_await weft::yield();

@@ -4,7 +4,6 @@
 #include <string>
 
 #include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <weft/compose/finally.hpp>
@@ -13,6 +12,7 @@
 #include <weft/time/yield.hpp>
 
 #include "support/catch.hpp"
+#include "support/fork.hpp"
 
 using namespace std::chrono_literals;
 using weft::run_interruptible;
@@ -59,20 +59,16 @@ TEST_CASE("Ctrl-C cancels main, whose clean-ups run", "[os][run_interruptible]")
 }
 
 TEST_CASE("the second Ctrl-C ends the process, whatever it does", "[os][run_interruptible]") {
-    const auto child = ::fork();
-    if (child == 0) {
+    const int exit_code = exit_code_of([] {
         run_interruptible([]() -> task<> {
             ::raise(SIGINT); // nobody looks: no operation begins after this
             ::raise(SIGINT);
             ::_exit(1);
             co_return;
         });
-        ::_exit(2);
-    }
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    CHECK(WIFSIGNALED(status));
-    CHECK(WTERMSIG(status) == SIGINT);
+        return 2;
+    });
+    CHECK(exit_code == -SIGINT);
 }
 
 TEST_CASE("a signal that is ignored stays ignored", "[os][run_interruptible]") {

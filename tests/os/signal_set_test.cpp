@@ -10,7 +10,6 @@
 #include <vector>
 
 #include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <weft/compose/with_timeout.hpp>
@@ -22,6 +21,7 @@
 
 #include "support/branches.hpp"
 #include "support/catch.hpp"
+#include "support/fork.hpp"
 #include "support/run.hpp"
 
 using namespace std::chrono_literals;
@@ -233,15 +233,11 @@ TEST_CASE("a signal and a cancel in one turn: the signal is delivered", "[os][si
 TEST_CASE("programs that are started have the default action", "[os][signal_set]") {
     run([]() -> task<> {
         signal_set set{SIGUSR1};
-        const auto child = ::fork();
-        if (child == 0) {
+        const int exit_code = exit_code_of([] {
             ::execlp("sh", "sh", "-c", "kill -USR1 $$; exit 3", nullptr);
-            ::_exit(4);
-        }
-        int status = 0;
-        ::waitpid(child, &status, 0);
-        CHECK(WIFSIGNALED(status));
-        CHECK(WTERMSIG(status) == SIGUSR1);
+            return 4;
+        });
+        CHECK(exit_code == -SIGUSR1);
         co_return;
     });
 }

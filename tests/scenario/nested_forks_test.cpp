@@ -48,7 +48,7 @@
 
 #include "support/catch.hpp"
 #include "support/slow_wait.hpp"
-#include "support/sweep.hpp"
+#include "support/stepping_loop.hpp"
 
 using namespace std::chrono_literals;
 using weft::task;

@@ -36,6 +36,7 @@
 #include "support/pipe.hpp"
 #include "support/run.hpp"
 #include "support/slow_wait.hpp"
+#include "support/stepping_loop.hpp"
 
 using namespace std::chrono_literals;
 using weft::task;
@@ -171,7 +172,7 @@ TEST_CASE("tasks that wait for each other in a circle are destroyed", "[scenario
 }
 
 TEST_CASE("forks in forks end at any point", "[scenario][sweep]") {
-    sweep([]() -> task<> {
+    const auto program = []() -> task<> {
         const auto work = [](int seconds) -> task<tracked> {
             tracked object;
             co_await weft::sleep_for(1s * seconds);
@@ -190,7 +191,9 @@ TEST_CASE("forks in forks end at any point", "[scenario][sweep]") {
                 static_cast<void>(result);
             } catch (const weft::timeout_error&) {}
         }
-    });
+    };
+    sweep(program);
+    sweep_on_system(program);
 }
 
 TEST_CASE("a server that is stopped ends at any point", "[scenario][sweep]") {
@@ -222,7 +225,7 @@ TEST_CASE("a server that is stopped ends at any point", "[scenario][sweep]") {
 }
 
 TEST_CASE("descriptors that are waited for are left at any point", "[scenario][sweep]") {
-    sweep([]() -> task<> {
+    sweep_on_system([]() -> task<> {
         socket_pair pair;
         task_group tasks;
         tasks.spawn([&]() -> task<> {

@@ -8,13 +8,12 @@
 #pragma once
 
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <stdexcept>
 #include <string>
-#include <system_error>
 
-#include <stdlib.h>
+#include "support/temporary.hpp"
 
 class certificates {
 public:
@@ -23,23 +22,13 @@ public:
         return files;
     }
     certificates(const certificates&) = delete;
-    ~certificates() {
-        std::error_code ignored;
-        std::filesystem::remove_all(folder_, ignored);
-    }
 
     /// ca.pem certifies server.pem (localhost, *.example.test, 127.0.0.1), expired.pem and
     /// client.pem; each has a .key. stranger.pem is certified by nobody but itself.
-    std::string path(const std::string& name) const { return folder_ + "/" + name; }
+    std::string path(const std::string& name) const { return folder_.path(name); }
 
 private:
     certificates() {
-        std::error_code missing;
-        auto where = std::filesystem::temp_directory_path(missing);
-        if (missing) where = "/tmp";
-        std::string name = (where / "weft-tls-XXXXXX").string();
-        if (!::mkdtemp(name.data())) throw std::runtime_error("mkdtemp failed");
-        folder_ = name;
         make("ca", "/CN=weft test authority", "", "");
         make("stranger", "/CN=localhost", "-addext subjectAltName=DNS:localhost", "");
         const std::string names = "subjectAltName=DNS:localhost,DNS:*.example.test,IP:127.0.0.1";
@@ -59,12 +48,13 @@ private:
             "-CAcreateserial " + days + " -out " + name + ".pem");
     }
     void run(const std::string& command) const {
-        const std::string line = "cd '" + folder_ + "' && openssl " + command + " >>log 2>&1";
+        const std::string line =
+            "cd '" + folder_.name() + "' && openssl " + command + " >>log 2>&1";
         if (std::system(line.c_str()) == 0) return;
         std::ifstream log(path("log"));
         throw std::runtime_error("openssl " + command + ": " +
                                  std::string(std::istreambuf_iterator<char>(log), {}));
     }
 
-    std::string folder_;
+    temporary_folder folder_;
 };

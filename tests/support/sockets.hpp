@@ -3,27 +3,18 @@
 // Real sockets on loopback, on each reactor; and a system whose calls fail when a test says so.
 #pragma once
 
-#include <array>
 #include <cerrno>
-#include <chrono>
 #include <cstddef>
 #include <deque>
-#include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
-#include <dirent.h>
 #include <sys/socket.h>
 
-#include <weft/compose/with_timeout.hpp>
-#include <weft/core/raise.hpp>
 #include <weft/coro/task.hpp>
-#include <weft/loop/epoll_reactor.hpp>
 #include <weft/loop/event_loop.hpp>
-#include <weft/loop/poll_reactor.hpp>
 #include <weft/loop/system_calls.hpp>
 #include <weft/net/buffer.hpp>
 #include <weft/net/connect.hpp>
@@ -32,34 +23,9 @@
 #include <weft/time/yield.hpp>
 
 #include "support/catch.hpp"
-#include "support/run.hpp"
-
-#define EACH_REACTOR weft::epoll_reactor, weft::poll_reactor
-
-/// How many descriptors this process has open.
-inline std::size_t open_descriptors() {
-    std::size_t count = 0;
-    auto* const directory = ::opendir("/proc/self/fd");
-    while (::readdir(directory)) ++count;
-    ::closedir(directory);
-    return count;
-}
-
-/// Runs `main()` on a loop in real time; fails, instead of hanging, when that lasts too long, and
-/// when a descriptor or a frame is left over.
-template <class Reactor = weft::epoll_reactor, class F>
-void run_on(F main, weft::system_calls* calls = nullptr) {
-    const no_frame_leaks check;
-    const auto before = open_descriptors();
-    {
-        weft::event_loop loop(std::make_unique<Reactor>());
-        if (calls) loop.system().set_calls(*calls);
-        loop.run([&]() -> weft::task<> {
-            co_await weft::with_timeout(std::chrono::minutes(2), main());
-        });
-    }
-    CHECK(open_descriptors() == before);
-}
+#include "support/reactors.hpp"
+#include "support/run_on.hpp"
+#include "support/streams.hpp"
 
 /// Lets everybody go on who can.
 inline weft::task<> settle() {
@@ -79,15 +45,6 @@ inline weft::task<tcp_pair> make_tcp_pair() {
     auto ours = co_await weft::connect(listener.local_endpoint());
     auto theirs = co_await listener.accept();
     co_return tcp_pair(std::move(ours), std::move(theirs));
-}
-
-/// Reads up to `most` bytes, as text.
-template <class Stream>
-weft::task<std::string> read_text(Stream& from, std::size_t most = 4096) {
-    std::string text(most, '\0');
-    const auto size = co_await from.read_some(std::as_writable_bytes(std::span(text)));
-    text.resize(size);
-    co_return text;
 }
 
 template <class Stream>

@@ -2,10 +2,8 @@
 #include <weft/sync/broadcast.hpp>
 
 #include <cstddef>
-#include <memory>
 #include <optional>
 #include <stdexcept>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -447,28 +445,4 @@ TEST_CASE("a broadcast can be ended at every point", "[sync][broadcast]") {
             items.close();
             co_await group.join();
         });
-}
-
-TEST_CASE("with an error_code, a send to a closed broadcast throws nothing",
-          "[sync][broadcast]") {
-    broadcast<int> numbers(1);
-    auto reader = numbers.subscribe();
-    branches b;
-    std::vector<std::error_code> answers;
-    const auto send = [&](int item) -> weft::task<> {
-        std::error_code answer = weft::errc::busy;
-        co_await numbers.send(item, answer);
-        answers.push_back(answer);
-    };
-    b.spawn([&] { return send(1); });
-    b.spawn([&] { return send(2); });
-    b.run();
-
-    numbers.close();
-    b.run();
-    b.spawn([&] { return send(3); });
-    b.run();
-
-    const std::error_code sent, closed = weft::errc::closed;
-    CHECK(answers == std::vector{sent, closed, closed});
 }

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <memory>
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -588,39 +587,6 @@ TEST_CASE("who does not wait overtakes nobody who did", "[sync][channel]") {
 
     CHECK(received == ints{1});
     CHECK(numbers.try_receive() == 2);
-}
-
-TEST_CASE("with an error_code, a send to a closed channel throws nothing", "[sync][channel]") {
-    for (const std::size_t capacity : {0u, 1u}) {
-        channel<int> numbers(capacity);
-        branches b;
-        std::vector<std::error_code> answers;
-        const auto send = [&](int item) -> weft::task<> {
-            std::error_code answer = weft::errc::busy;
-            co_await numbers.send(item, answer);
-            answers.push_back(answer);
-        };
-        b.spawn([&] { return send(1); });
-        b.run();
-        b.spawn([&] { return send(2); });
-        b.run();
-        CHECK(numbers.try_receive() == 1);
-        b.run();
-        b.spawn([&] { return send(3); });
-        b.run();
-
-        numbers.close();
-        b.run();
-        b.spawn([&] { return send(4); });
-        b.run();
-
-        // With room for one, the second has sent, too; whoever waits or comes later is refused.
-        const std::error_code sent, closed = weft::errc::closed;
-        if (capacity == 0)
-            CHECK(answers == std::vector{sent, closed, closed, closed});
-        else
-            CHECK(answers == std::vector{sent, sent, closed, closed});
-    }
 }
 
 TEST_CASE("with an error_code, what the move of an item throws is still thrown",

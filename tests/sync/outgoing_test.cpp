@@ -1,16 +1,47 @@
 // SPDX-License-Identifier: MIT
 #include <weft/sync/outgoing.hpp>
 
+#include <cstddef>
 #include <memory>
 #include <stdexcept>
 #include <system_error>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
+#include <weft/core/error.hpp>
+#include <weft/coro/task.hpp>
+#include <weft/sync/broadcast.hpp>
+#include <weft/sync/channel.hpp>
+#include <weft/sync/priority_channel.hpp>
+
+#include "support/branches.hpp"
 #include "support/catch.hpp"
 
-// What senders see of it: channel_test.cpp and broadcast_test.cpp.
-
 using weft::outgoing;
+
+namespace {
+
+/// Who sends, and who receives. More of what they do is in channel_test.cpp and its like.
+struct over_a_channel {
+    weft::channel<int> to{1};
+    auto receive() { return to.receive(); }
+};
+struct over_a_channel_without_room {
+    weft::channel<int> to{0};
+    auto receive() { return to.receive(); }
+};
+struct over_a_priority_channel {
+    weft::priority_channel<int> to{1};
+    auto receive() { return to.receive(); }
+};
+struct over_a_broadcast {
+    weft::broadcast<int> to{1};
+    weft::broadcast<int>::subscription from = to.subscribe();
+    auto receive() { return from.receive(); }
+};
+
+} // namespace
 
 TEST_CASE("an item that was moved away is sent", "[sync][outgoing]") {
     std::error_code answer = weft::errc::closed;
@@ -43,4 +74,39 @@ TEST_CASE("what a move throws is thrown at its sender, whatever was asked for",
     item.attempt([](int&) { throw std::runtime_error("broken"); });
 
     CHECK_THROWS_WITH(item.finish("closed"), "broken");
+}
+
+TEMPLATE_TEST_CASE("with an error_code, a send to what is closed throws nothing",
+                   "[sync][outgoing]", over_a_channel, over_a_channel_without_room,
+                   over_a_priority_channel, over_a_broadcast) {
+    TestType way;
+    branches b;
+    std::vector<std::error_code> answers(5, weft::errc::busy);
+    const auto send = [&](int item) {
+        b.spawn([&, item]() -> weft::task<> {
+            co_await way.to.send(item, answers[static_cast<std::size_t>(item)]);
+        });
+        b.run();
+    };
+    int received = 0;
+    send(1);
+    send(2); // waits
+    b.spawn([&]() -> weft::task<> {
+        const auto item = co_await way.receive();
+        received = item.value_or(0);
+    });
+    b.run();
+    CHECK(received == 1);
+    send(3); // waits
+    const std::error_code sent, closed = weft::errc::closed, waiting = answers[0];
+    CHECK(answers[1] == sent);
+    CHECK(answers[3] == waiting);
+
+    way.to.close();
+    b.run();
+    send(4);
+
+    // Without room, the second has nobody who takes it.
+    const bool has_room = !std::is_same_v<TestType, over_a_channel_without_room>;
+    CHECK(answers == std::vector{waiting, sent, has_room ? sent : closed, closed, closed});
 }

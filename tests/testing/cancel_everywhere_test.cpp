@@ -5,9 +5,9 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <set>
 #include <span>
 #include <stdexcept>
-#include <string>
 #include <utility>
 
 #include <weft/compose/finally.hpp>
@@ -29,12 +29,14 @@
 
 #include "support/catch.hpp"
 #include "support/death.hpp"
+#include "support/failure_of.hpp"
 
 using namespace std::chrono_literals;
 using Catch::Matchers::ContainsSubstring;
 using weft::task;
 using weft::testing::cancel_everywhere;
 using weft::testing::destroy_everywhere;
+using weft::testing::host_scope;
 using weft::testing::simulation;
 using weft::testing::tracked;
 
@@ -58,15 +60,6 @@ task<> program() {
     };
     co_await weft::with_timeout(5s, weft::when_all(weft::finally(body, clean_up), weft::yield()));
     co_await group.join();
-}
-
-std::string failure_of(auto sweep) {
-    try {
-        sweep();
-    } catch (const weft::testing::failure& found) {
-        return found.what();
-    }
-    return "no failure";
 }
 
 // A semaphore of one permit whose waiters forget, when they are cancelled, what they were handed.
@@ -139,6 +132,102 @@ TEST_CASE("a sweep passes sockets of simulated hosts", "[testing][cancel_everywh
     };
     cancel_everywhere(echo);
     destroy_everywhere(echo);
+}
+
+TEST_CASE("a clean-up is destroyed at each of its steps, though only a cancel has so many",
+          "[testing][cancel_everywhere]") {
+    std::set<int> destroyed_at;
+    destroy_everywhere([&]() -> task<> {
+        bool ended = false;
+        const auto body = [&]() -> task<> {
+            co_await weft::sleep_for(1s);
+            ended = true;
+        };
+        const auto clean_up = [&]() -> task<> {
+            struct notes {
+                std::set<int>& all;
+                int at = 0;
+                ~notes() { all.insert(at); }
+            } own{destroyed_at};
+            for (; !ended && own.at != 10; ++own.at) co_await weft::yield();
+            own.at = -1;
+        };
+        co_await weft::finally(body, clean_up);
+    });
+    CHECK(destroyed_at == std::set<int>{-1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9});
+}
+
+TEST_CASE("the tasks of hosts end before the locals of a scenario that they use",
+          "[testing][cancel_everywhere]") {
+    int wrong = 0;
+    const auto count = [&](simulation& sim) -> task<> {
+        auto served = std::make_unique<int>(0);
+        std::string log;
+        const host_scope hosts(sim);
+        sim.set_default_link({.latency = 10ms});
+        sim.add_host("server").spawn([&]() -> task<> {
+            struct says_goodbye {
+                std::string& log;
+                ~says_goodbye() { log += "the server ends"; }
+            } const at_end{log};
+            weft::tcp_listener listener(weft::endpoint::any(7));
+            for (;;) {
+                auto client = co_await listener.accept();
+                ++*served;
+                log += "served ";
+                co_await weft::sleep_for(1ms);
+                log += "and gone ";
+            }
+        });
+        const auto clean_up = [&]() -> task<> { // the server still lives
+            co_await weft::sleep_for(1s);
+            if (*served > 1) ++wrong;
+        };
+        co_await weft::finally(
+            []() -> task<> {
+                auto stream = co_await weft::connect("server", 7);
+                std::array<std::byte, 1> end;
+                co_await stream.read_some(end);
+            },
+            clean_up);
+        if (*served != 1) throw std::logic_error("not served");
+    };
+    cancel_everywhere(count);
+    destroy_everywhere(count);
+    weft::testing::explore(100, count);
+    CHECK(wrong == 0);
+
+    const auto fail = [](simulation& sim) -> task<> {
+        std::string log;
+        const host_scope hosts(sim);
+        sim.add_host("a").spawn([&]() -> task<> {
+            for (;; log += "late ") co_await weft::sleep_for(1s);
+        });
+        co_await weft::sleep_for(2s);
+        throw std::runtime_error("no data");
+    };
+    const auto found = weft::testing::find_failure(1, fail);
+    REQUIRE(found);
+    CHECK(weft::testing::text_of(found->error) == "no data");
+}
+
+TEST_CASE("a task that is left to the simulation may have a scope of hosts",
+          "[testing][cancel_everywhere]") {
+    std::string log;
+    {
+        simulation sim;
+        sim.spawn([&]() -> task<> {
+            auto text = std::make_unique<std::string>("too late");
+            const host_scope hosts(sim);
+            sim.add_host("a").spawn([&]() -> task<> {
+                co_await weft::sleep_for(1s);
+                log = *text;
+            });
+            co_await weft::sleep_forever();
+        });
+        sim.run_until_blocked();
+    }
+    CHECK(log.empty());
 }
 
 TEST_CASE("a mutant: a permit that is lost on cancel is found", "[testing][cancel_everywhere]") {

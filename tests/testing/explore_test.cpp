@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <weft/core/error.hpp>
@@ -21,6 +22,8 @@
 #include <weft/core/prepared.hpp>
 #include <weft/coro/task.hpp>
 #include <weft/coro/task_group.hpp>
+#include <weft/loop/event_loop.hpp>
+#include <weft/net/tcp_listener.hpp>
 #include <weft/sync/event.hpp>
 #include <weft/sync/mutex.hpp>
 #include <weft/time/sleep.hpp>
@@ -206,6 +209,24 @@ TEST_CASE("a leak is a failure", "[testing][explore]") {
                                   co_return;
                               }),
                       "left over: 1 tracked objects");
+}
+
+TEST_CASE("a descriptor that stays open is a failure, unless a host has it", "[testing][explore]") {
+    const auto open = []() -> task<> {
+        weft::this_loop().system().calls().socket(AF_INET, SOCK_STREAM, 0);
+        co_return;
+    };
+    const auto found = find_failure(1, open);
+    REQUIRE(found);
+    CHECK(weft::testing::text_of(found->error) == "left over: 1 descriptors");
+
+    CHECK_NOTHROW(explore(1, [](simulation& sim) -> task<> {
+        sim.add_host("server").spawn([]() -> task<> {
+            weft::tcp_listener listener(weft::endpoint::any(7));
+            static_cast<void>(co_await listener.accept());
+        });
+        co_await weft::sleep_for(1s);
+    }));
 }
 
 TEST_CASE("a thousand seeds give the same traces twice", "[testing][explore]") {

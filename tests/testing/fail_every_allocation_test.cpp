@@ -22,6 +22,7 @@
 #include <weft/time/sleep.hpp>
 
 #include "support/catch.hpp"
+#include "support/failure_of.hpp"
 
 using namespace std::chrono_literals;
 using Catch::Matchers::ContainsSubstring;
@@ -29,19 +30,6 @@ using weft::task;
 using weft::testing::allocations;
 using weft::testing::fail_every_allocation;
 using weft::testing::tracked;
-
-namespace {
-
-std::string failure_of(auto sweep) {
-    try {
-        sweep();
-    } catch (const weft::testing::failure& found) {
-        return found.what();
-    }
-    return "no failure";
-}
-
-} // namespace
 
 TEST_CASE("the n-th allocation fails, once", "[testing][fail_every_allocation]") {
     weft::frame_pool::fail_allocation(2);

@@ -19,6 +19,7 @@
 #include <weft/time/sleep.hpp>
 
 #include "support/catch.hpp"
+#include "support/failure_of.hpp"
 
 using namespace std::chrono_literals;
 using Catch::Matchers::ContainsSubstring;
@@ -27,15 +28,6 @@ using weft::testing::fail_every_syscall;
 using weft::testing::simulation;
 
 namespace {
-
-std::string failure_of(auto sweep) {
-    try {
-        sweep();
-    } catch (const weft::testing::failure& found) {
-        return found.what();
-    }
-    return "no failure";
-}
 
 task<> serve_echo() {
     for (;;) {

@@ -10,6 +10,7 @@
 #include <string>
 
 #include <weft/core/error.hpp>
+#include <weft/coro/join_handle.hpp>
 #include <weft/coro/task.hpp>
 #include <weft/net/connect.hpp>
 #include <weft/net/tcp_listener.hpp>
@@ -125,7 +126,7 @@ TEST_CASE("what is left over is a failure", "[testing][fixture]") {
             kept = std::make_unique<tracked>();
             co_return;
         };
-        CHECK_THROWS_WITH(test.run(body), "left over: 1 tracked objects");
+        CHECK_THROWS_WITH(test.run(body), ContainsSubstring("left over: 1 tracked objects"));
     }
     SECTION("a frame") {
         std::optional<task<>> kept;
@@ -135,7 +136,26 @@ TEST_CASE("what is left over is a failure", "[testing][fixture]") {
             kept = hold();
             co_return;
         };
-        CHECK_THROWS_WITH(test.run(body), "left over: 1 frames or records");
+        CHECK_THROWS_WITH(test.run(body), ContainsSubstring("left over: 1 frames or records"));
+    }
+    SECTION("a handle of a child that has ended") {
+        open_fixture test;
+        weft::join_handle<int> kept;
+        const auto body = [&]() -> task<> {
+            kept = test.sim.spawn([]() -> task<int> { co_return 7; });
+            const int value = co_await kept;
+            CHECK(value == 7);
+        };
+        CHECK_THROWS_WITH(test.run(body), ContainsSubstring("what a join_handle keeps counts"));
+    }
+    SECTION("but no handle that was let go of") {
+        open_fixture test;
+        weft::join_handle<int> kept;
+        test.run([&]() -> task<> {
+            kept = test.sim.spawn([]() -> task<int> { co_return 7; });
+            co_await kept.wait();
+            kept = {};
+        });
     }
     SECTION("a socket") {
         open_fixture test;

@@ -112,6 +112,26 @@ TEST_CASE("a client outlives a broken network, and a crash", "[testing][guide]")
     });
 }
 
+task<> greet_three(simulation& sim) {
+    int greeted = 0;
+    const host_scope hosts(sim); // after what the tasks of hosts use
+    sim.add_host("server").spawn([&]() -> task<> {
+        weft::tcp_listener listener(weft::endpoint::any(7));
+        for (;; ++greeted) {
+            auto client = co_await listener.accept();
+            co_await weft::write_all(client, "hello");
+        }
+    });
+    for (int i = 0; i < 3; ++i) co_await ask();
+    if (greeted != 3) throw std::logic_error("somebody was not counted");
+}
+
+TEST_CASE("the tasks of hosts end before what they use", "[testing][guide]") {
+    explore(100, greet_three);
+    cancel_everywhere(greet_three);
+    destroy_everywhere(greet_three);
+}
+
 // Lets one in at a time.
 class gate {
 public:

@@ -18,23 +18,17 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
-#include <cstdlib>
-#include <exception>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <weft/compose/with_task_group.hpp>
 #include <weft/compose/with_timeout.hpp>
+#include <weft/core/error.hpp>
 #include <weft/coro/task.hpp>
 #include <weft/coro/task_group.hpp>
-#include <weft/loop/unique_fd.hpp>
 #include <weft/net/buffer.hpp>
 #include <weft/net/endpoint.hpp>
 #include <weft/sync/event.hpp>
@@ -43,6 +37,8 @@
 #include <weft/time/sleep.hpp>
 
 #include "support/library_sweeps.hpp"
+#include "support/streams.hpp"
+#include "support/temporary.hpp"
 
 using namespace library_sweeps;
 using namespace std::chrono_literals;
@@ -101,26 +97,13 @@ struct streams : connection {
     task<> use(tcp_stream& stream) override {
         const auto sent = co_await stream.write_some(bytes("abc"));
         co_await stream.shutdown_write();
-        std::string got;
-        std::array<std::byte, 8> buffer;
-        for (;;) {
-            const auto size = co_await stream.read_some(buffer);
-            if (size == 0) break;
-            got += text(std::span(buffer).first(size));
-        }
+        const auto got = co_await read_rest(stream, 8);
         require(std::string_view("abc").substr(0, sent).starts_with(got), "it comes back");
     }
 };
 
-/// A file without a name that holds ten bytes.
 int ten_bytes() {
-    static const weft::unique_fd file = [] {
-        char name[] = "/tmp/weft_library_XXXXXX";
-        weft::unique_fd made(::mkostemp(name, O_CLOEXEC));
-        ::unlink(name);
-        if (::write(made.get(), "0123456789", 10) != 10) std::abort();
-        return made;
-    }();
+    static const auto file = temporary_file("0123456789");
     return file.get();
 }
 
@@ -181,6 +164,57 @@ struct buffered_ends : connection {
             size += more;
         }
         require(size == std::string_view(" and nothing more").size(), "and what is left");
+    }
+};
+
+/// The writer's forms with codes, two of them at once. What a fault leaves in the writer goes out
+/// with the next flush, or never.
+struct writer_with_codes : connection {
+    static constexpr std::string_view last = "and more than it holds";
+    bool has_failed = false;
+    std::string got;
+
+    task<> run(simulation& in) override {
+        co_await connection::run(in);
+        require(has_failed || got.size() == 2 * 2 * 3 + last.size(), "all has arrived");
+    }
+    task<> serve(tcp_stream& stream) override {
+        weft::buffered_writer writer(stream, 8);
+        const auto lines = [&](const char* line) -> task<> {
+            std::error_code error = weft::errc::busy;
+            for (int i = 0; i < 2; ++i) {
+                co_await writer.write(line, error);
+                note(error);
+            }
+        };
+        const auto body = [&](task_group& group) -> task<> {
+            group.spawn(lines, "ab\n");
+            group.spawn(lines, "cd\n");
+            co_return;
+        };
+        co_await weft::with_task_group(body);
+        std::error_code error = weft::errc::busy;
+        co_await writer.flush(error);
+        note(error);
+        require(error || writer.buffered() == 0, "out");
+        co_await writer.write(last, error);
+        note(error);
+        co_await writer.shutdown_write(error);
+        note(error);
+        require(error || writer.buffered() == 0, "out");
+    }
+    task<> use(tcp_stream& stream) override {
+        got = co_await read_rest(stream, 8);
+        const auto lines = std::string_view(got).substr(0, 12);
+        for (std::size_t i = 0; i + 3 <= lines.size(); i += 3) {
+            const auto line = lines.substr(i, 3);
+            require(has_failed || line == "ab\n" || line == "cd\n", "whole lines");
+        }
+        require(has_failed || got.ends_with(last), "and the rest");
+    }
+    void note(std::error_code error) {
+        require(error != weft::errc::busy, "a new code");
+        if (error) has_failed = true;
     }
 };
 
@@ -303,13 +337,7 @@ struct connection_in_memory : scenario {
             require(size == 0, "the end, or a reset");
         };
         const auto reader = [](weft::duplex stream) -> task<> {
-            std::string got;
-            std::array<std::byte, 8> buffer;
-            for (;;) {
-                const auto size = co_await stream.read_some(buffer);
-                if (size == 0) break;
-                got += text(std::span(buffer).first(size));
-            }
+            const auto got = co_await read_rest(stream, 8);
             require(std::string_view("abcde").starts_with(got), "in order");
         };
         const auto body = [&](task_group& group) -> task<> {
@@ -324,6 +352,7 @@ struct connection_in_memory : scenario {
 SWEEP_LIBRARY(streams, "tcp_stream, accept and connect")
 SWEEP_LIBRARY(all_and_exactly, "write_all, read_exactly and send_file")
 SWEEP_LIBRARY(buffered_ends, "buffered_reader and buffered_writer")
+SWEEP_LIBRARY(writer_with_codes, "buffered_writer with codes")
 SWEEP_LIBRARY(connect_by_name, "resolve and connect by name")
 SWEEP_LIBRARY(datagrams, "udp_socket")
 SWEEP_LIBRARY(served_clients, "serve")

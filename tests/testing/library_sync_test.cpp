@@ -18,6 +18,7 @@
 #include <exception>
 #include <optional>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include <weft/compose/when_all.hpp>
@@ -426,6 +427,61 @@ struct broadcast_to_the_slow : scenario {
     }
 };
 
+struct over_a_channel {
+    weft::channel<tracked> to{1};
+    auto receive() { return to.receive(); }
+};
+struct over_a_broadcast {
+    weft::broadcast<tracked> to{1};
+    weft::broadcast<tracked>::subscription from = to.subscribe();
+    auto receive() { return from.receive(); }
+};
+
+/// Senders that are refused while they wait, and that come when it is closed: they hear of it by a
+/// code.
+template <class Way>
+struct sends_with_codes : scenario {
+    Way way;
+    int sent = 0, refused = 0, received = 0;
+
+    task<> run(simulation&) override {
+        const auto sender = [this]() -> task<> {
+            for (int i = 0; i < 3; ++i) co_await send();
+        };
+        const auto body = [&](task_group& group) -> task<> {
+            group.spawn(sender);
+            group.spawn(sender);
+            for (int i = 0; i < 2; ++i) co_await receive();
+            co_await weft::yield();
+            way.to.close();
+            while (co_await receive()) {}
+        };
+        co_await weft::with_task_group(body);
+        require(sent + refused == 6 && refused >= 3, "two received, one in it, the rest refused");
+        require(sent == received, "as many as were sent");
+    }
+    // Who is dropped cannot say whether he had sent, or received.
+    task<> check(ended how) override {
+        way.to.close();
+        while (co_await receive()) {}
+        require(sent == received || how == ended::dropped, "as many as were sent");
+        const int before = refused;
+        co_await send();
+        require(refused == before + 1, "closed");
+    }
+    task<> send() {
+        std::error_code error = weft::errc::busy;
+        co_await way.to.send(tracked(), error);
+        require(!error || error == weft::errc::closed, "sent or refused");
+        ++(error ? refused : sent);
+    }
+    task<bool> receive() {
+        auto item = co_await way.receive();
+        received += item.has_value();
+        co_return item.has_value();
+    }
+};
+
 struct oneshot_receive : scenario {
     weft::oneshot<tracked> answer;
     weft::oneshot<void> failure;
@@ -479,6 +535,8 @@ SWEEP_LIBRARY(priority_channel_order, "a priority_channel with an order")
 SWEEP_LIBRARY(broadcast_waits, "a broadcast that waits")
 SWEEP_LIBRARY(broadcast_to_the_slow<weft::lagging::drop_oldest>, "a broadcast that drops")
 SWEEP_LIBRARY(broadcast_to_the_slow<weft::lagging::disconnect>, "a broadcast that disconnects")
+SWEEP_LIBRARY(sends_with_codes<over_a_channel>, "channel.send with a code")
+SWEEP_LIBRARY(sends_with_codes<over_a_broadcast>, "broadcast.send with a code")
 SWEEP_LIBRARY(oneshot_receive, "oneshot.receive")
 
 } // namespace

@@ -4,11 +4,8 @@
 // concerns streams that are connected is in tests/net/stream_parity_test.cpp.
 #include <weft/testing/simulation.hpp>
 
-#include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstddef>
-#include <cstdlib>
 #include <optional>
 #include <span>
 #include <string>
@@ -26,8 +23,6 @@
 
 #include <weft/coro/task.hpp>
 #include <weft/loop/event_loop.hpp>
-#include <weft/loop/readiness.hpp>
-#include <weft/loop/system_calls.hpp>
 #include <weft/net/connect.hpp>
 #include <weft/net/tcp_listener.hpp>
 #include <weft/net/udp_socket.hpp>
@@ -36,35 +31,18 @@
 #include <weft/os/pipe.hpp>
 
 #include "support/catch.hpp"
+#include "support/parity.hpp"
 #include "support/sockets.hpp"
+#include "support/streams.hpp"
+#include "support/temporary.hpp"
 
 using weft::endpoint;
-using weft::readiness;
-using weft::system_calls;
 using weft::task;
 using weft::tcp_listener;
 using weft::this_loop;
 using weft::unix_listener;
-using weft::testing::simulation;
 
 namespace {
-
-using transcript = std::vector<std::string>;
-
-void say(transcript& log, std::string_view what, std::error_code code) {
-    log.push_back(std::string(what) + ": " + (code ? code.message() : "well"));
-}
-
-template <class Stream>
-task<> read(transcript& log, Stream& from) {
-    std::array<std::byte, 64> buffer;
-    std::error_code code;
-    const auto size = co_await from.read_some(buffer, code);
-    if (code)
-        say(log, "read", code);
-    else
-        log.push_back("read: " + std::string(weft::text(std::span(buffer).first(size))));
-}
 
 template <class Listener, class At>
 void log_listening(transcript& log, At at) {
@@ -93,132 +71,11 @@ struct over_unix {
     }
 };
 
-/// A path of a socket in a folder of the test's own.
-class temporary_path {
-public:
-    temporary_path() { REQUIRE(::mkdtemp(folder_.data()) != nullptr); }
-    temporary_path(const temporary_path&) = delete;
-    ~temporary_path() {
-        ::unlink(text().c_str());
-        ::rmdir(folder_.c_str());
-    }
-    std::string text() const { return folder_ + "/socket"; }
-
-private:
-    std::string folder_ = "/tmp/weft-test-XXXXXX";
-};
-
 bool exists(const std::string& path) {
     struct ::stat found {};
     return this_loop().system().calls().lstat(path.c_str(), &found) == 0 &&
            S_ISSOCK(found.st_mode) && found.st_ino != 0;
 }
-
-transcript run_simulated(auto scenario) {
-    transcript log;
-    simulation sim;
-    sim.run([&] { return scenario(log); });
-    CHECK(sim.system_of_hosts().open_descriptors() == 0);
-    return log;
-}
-transcript run_really(auto scenario) {
-    transcript log;
-    run_on([&] { return scenario(log); });
-    return log;
-}
-void check_parity(auto scenario) {
-    const auto simulated = run_simulated(scenario);
-    const auto real = run_really(scenario);
-    CHECK(simulated == real);
-    CHECK_FALSE(real.empty());
-}
-
-/// What single system calls answer, written down.
-class call_log {
-public:
-    explicit call_log(transcript& log) noexcept : log_(log) {}
-    ~call_log() {
-        for (const int fd : open_) calls.close(fd);
-    }
-
-    system_calls& calls = this_loop().system().calls();
-
-    /// Errors by name: their numbers are what is compared.
-    ssize_t operator()(std::string_view what, ssize_t result) {
-        log_.push_back(std::string(what) + ": " +
-                       (result < 0 ? std::system_category().message(static_cast<int>(-result))
-                                   : std::to_string(result)));
-        return result;
-    }
-    /// Readiness, without what only a hint says.
-    void ready(std::string_view what, int fd) {
-        constexpr auto both = readiness::readable | readiness::writable;
-        log_.push_back(std::string(what) + " is ready: " +
-                       std::to_string(static_cast<int>(calls.ready_now(fd, both) & both)));
-    }
-    int keep(int fd) {
-        REQUIRE(fd >= 0);
-        return open_.emplace_back(fd);
-    }
-    int socket(int family, int type = SOCK_STREAM) { return keep(calls.socket(family, type, 0)); }
-    void close(int fd) {
-        std::erase(open_, fd);
-        (*this)("close", calls.close(fd));
-    }
-    std::array<int, 2> pipe() {
-        int ends[2];
-        REQUIRE(calls.pipe(ends) == 0);
-        return {keep(ends[0]), keep(ends[1])};
-    }
-
-    void write(int fd, std::size_t size) {
-        const std::vector<std::byte> data(size);
-        (*this)("write " + std::to_string(size), calls.write(fd, data.data(), size));
-    }
-    void read(int fd, std::size_t size) {
-        std::vector<std::byte> data(size);
-        (*this)("read " + std::to_string(size), calls.read(fd, data.data(), size));
-    }
-    void send(int fd, std::string_view text) {
-        (*this)("send", calls.send(fd, text.data(), text.size(), 0));
-    }
-    void recv(int fd, int flags = 0) {
-        char text[64];
-        const auto size = (*this)("recv", calls.recv(fd, text, sizeof text, flags));
-        if (size > 0) log_.emplace_back(text, static_cast<std::size_t>(size));
-    }
-    void bind(int fd, const endpoint& at) {
-        (*this)("bind", calls.bind(fd, at.data(), at.size()));
-    }
-    void connect(int fd, const endpoint& to) {
-        (*this)("connect", calls.connect(fd, to.data(), to.size()));
-    }
-    int accept(int fd) {
-        const int accepted = calls.accept(fd, nullptr, nullptr);
-        (*this)("accept", std::min(accepted, 0));
-        return accepted < 0 ? accepted : keep(accepted);
-    }
-    void name(std::string_view what, int fd, bool of_peer = false) {
-        sockaddr_storage address{};
-        socklen_t size = sizeof address;
-        const auto generic = reinterpret_cast<sockaddr*>(&address);
-        const auto result = (*this)(what, of_peer ? calls.getpeername(fd, generic, &size)
-                                                  : calls.getsockname(fd, generic, &size));
-        if (result < 0) return;
-        (*this)("size", static_cast<ssize_t>(size));
-        log_.push_back(endpoint(generic, size).to_string());
-    }
-    void option(int fd, int level, int which) {
-        int value = -1;
-        socklen_t size = sizeof value;
-        if ((*this)("option", calls.getsockopt(fd, level, which, &value, &size)) == 0)
-            (*this)("is", value);
-    }
-
-private:
-    transcript& log_;
-    std::vector<int> open_;
-};
 
 } // namespace
 
@@ -272,9 +129,9 @@ TEST_CASE("parity: a port is taken", "[testing][parity]") {
 }
 
 TEST_CASE("parity: a path is taken, left, and taken again", "[testing][parity]") {
-    const temporary_path path;
+    const temporary_folder folder;
     check_parity([&](transcript& log) -> task<> {
-        const auto at = path.text();
+        const auto at = folder.path();
         std::error_code code;
         co_await weft::connect_unix(at, code);
         say(log, "nothing there", code);
@@ -298,9 +155,9 @@ TEST_CASE("parity: a path is taken, left, and taken again", "[testing][parity]")
 }
 
 TEST_CASE("parity: a socket that nobody listens on any more is replaced", "[testing][parity]") {
-    const temporary_path path;
+    const temporary_folder folder;
     check_parity([&](transcript& log) -> task<> {
-        const auto at = path.text();
+        const auto at = folder.path();
         {
             call_log call(log);
             const int left = call.socket(AF_UNIX);
@@ -340,11 +197,11 @@ TEST_CASE("parity: more than a unix listener lets wait are refused", "[testing][
 }
 
 TEST_CASE("parity: what calls on unix sockets answer", "[testing][parity]") {
-    const temporary_path path;
+    const temporary_folder folder;
     check_parity([&](transcript& log) -> task<> {
         call_log call(log);
         auto& calls = call.calls;
-        const auto at = endpoint::unix_path(path.text());
+        const auto at = endpoint::unix_path(folder.path());
         const int listener = call.socket(AF_UNIX), client = call.socket(AF_UNIX);
         // Neither bound nor connected.
         call.ready("fresh", client);
@@ -436,8 +293,8 @@ TEST_CASE("parity: what calls on unix sockets answer", "[testing][parity]") {
         // The file stays, and so does who was connected.
         call.close(listener);
         call.connect(call.socket(AF_UNIX), at);
-        call("unlink", calls.unlink(path.text().c_str()));
-        call("unlink", calls.unlink(path.text().c_str()));
+        call("unlink", calls.unlink(folder.path().c_str()));
+        call("unlink", calls.unlink(folder.path().c_str()));
         call.connect(call.socket(AF_UNIX), at);
         co_return;
     });
@@ -537,12 +394,7 @@ TEST_CASE("parity: a pipe carries all that is written, and ends", "[testing][par
         });
         co_await settle();
         log.push_back(written ? "written" : "waits");
-        std::string got;
-        for (;;) {
-            const auto part = co_await read_text(ends.first, 10'000);
-            if (part.empty()) break;
-            got += part;
-        }
+        const std::string got = co_await read_rest(ends.first, 10'000);
         log.push_back(got == much ? "equal" : "different");
         co_await group.join();
     });

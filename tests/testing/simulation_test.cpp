@@ -339,6 +339,54 @@ TEST_CASE("connections can be reset from outside", "[testing][simulation]") {
     CHECK(codes[1] == std::errc::connection_reset);
 }
 
+TEST_CASE("who aborts sends nothing again, and what is on its way arrives",
+          "[testing][simulation]") {
+    // The answer and what the client says last meet, or a partition stops both.
+    const bool answers = GENERATE(false, true), is_cut = GENERATE(false, true);
+    const no_frame_leaks check;
+    simulation sim;
+    auto& server = sim.add_host("server");
+    auto& client = sim.add_host("client");
+    sim.set_link(server, client, {.latency = 10ms});
+
+    auto serving = server.spawn([&]() -> task<> {
+        weft::tcp_listener listener(endpoint::any(7));
+        auto accepted = co_await listener.accept();
+        CHECK(now() == 30ms);
+        std::error_code code;
+        if (answers) co_await weft::write_all(accepted, "hello", code);
+        CHECK_FALSE(code);
+        std::string got;
+        const auto read = [&]() -> task<> {
+            std::array<std::byte, 16> buffer;
+            while (const auto size = co_await accepted.read_some(buffer, code))
+                got += weft::text(std::span(buffer).first(size));
+        };
+        const auto ended = co_await weft::try_for(1h, read());
+        CHECK(ended.has_value() == (answers || !is_cut)); // an answer is answered with a reset
+        if (!ended) {
+            co_await weft::write_all(accepted, "anybody?", code);
+            co_await read();
+        } else if (!is_cut) {
+            CHECK(now() == 45ms);
+        }
+        CHECK(got == (is_cut ? "" : "goodbye"));
+        CHECK(code == std::errc::connection_reset);
+    });
+    client.spawn([&]() -> task<> {
+        auto stream = co_await weft::connect("server", 7);
+        co_await weft::sleep_for(15ms);
+        co_await weft::write_all(stream, "goodbye");
+        stream.abort();
+        if (!is_cut) co_return;
+        sim.partition(server, client);
+        co_await weft::sleep_for(1min);
+        sim.heal(server, client);
+    });
+    sim.run([&]() -> task<> { co_await serving; });
+    CHECK(sim.system_of_hosts().open_descriptors() == 0);
+}
+
 TEST_CASE("a full queue of a listener lets clients wait, and try again", "[testing][simulation]") {
     simulation sim;
     auto& server = sim.add_host("server");

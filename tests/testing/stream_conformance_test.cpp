@@ -31,6 +31,7 @@
 #include <weft/time/yield.hpp>
 
 #include "support/catch.hpp"
+#include "support/failure_of.hpp"
 
 using namespace std::chrono_literals;
 using Catch::Matchers::ContainsSubstring;
@@ -208,20 +209,17 @@ static_assert(weft::reporting_stream<user_stream>);
 constexpr stream_terms small{.most_unread = 1 << 20};
 
 /// What is said of user streams that have this bug.
-std::string failure_of(bug which, stream_terms terms = small, std::size_t capacity = 4096) {
+std::string failure_with(bug which, stream_terms terms = small, std::size_t capacity = 4096) {
     const auto make_pair = [=]() -> task<connection<user_stream>> {
         auto both = weft::make_duplex(capacity);
         user_stream ours(std::move(both.first), which);
         user_stream theirs(std::move(both.second), which);
         co_return connection<user_stream>(std::move(ours), std::move(theirs));
     };
-    try {
+    return failure_of([&] {
         simulation sim;
         sim.run([&] { return check_stream_conformance(make_pair, terms); });
-    } catch (const weft::testing::failure& found) {
-        return found.what();
-    }
-    return "no failure";
+    });
 }
 
 } // namespace
@@ -256,7 +254,7 @@ TEST_CASE("unix sockets conform", "[testing][stream_conformance]") {
 }
 
 TEST_CASE("a stream that is made of tasks conforms", "[testing][stream_conformance]") {
-    CHECK(failure_of(bug::none) == "no failure");
+    CHECK(failure_with(bug::none) == "no failure");
 }
 
 TEST_CASE("mutants of a stream are found, by the rule that each breaks",
@@ -267,34 +265,34 @@ TEST_CASE("mutants of a stream are found, by the rule that each breaks",
     const char* const short_reads = "a read returns what is there, and waits if that is nothing";
     const char* const the_end = "after shutdown_write comes what was written, then the end";
     const char* const pending_write = "a peer that goes ends a write that waits";
-    breaks(failure_of(bug::fills_the_buffer), short_reads);
-    breaks(failure_of(bug::ends_when_empty), short_reads);
-    breaks(failure_of(bug::swaps_bytes), "bytes arrive whole and in order");
-    breaks(failure_of(bug::never_ends), the_end);
-    breaks(failure_of(bug::ends_only_once), the_end);
-    breaks(failure_of(bug::ends_both_ways), "each direction ends by itself");
-    breaks(failure_of(bug::none, small, small.most_unread),
+    breaks(failure_with(bug::fills_the_buffer), short_reads);
+    breaks(failure_with(bug::ends_when_empty), short_reads);
+    breaks(failure_with(bug::swaps_bytes), "bytes arrive whole and in order");
+    breaks(failure_with(bug::never_ends), the_end);
+    breaks(failure_with(bug::ends_only_once), the_end);
+    breaks(failure_with(bug::ends_both_ways), "each direction ends by itself");
+    breaks(failure_with(bug::none, small, small.most_unread),
            "a writer waits while nobody reads, and goes on then");
-    breaks(failure_of(bug::read_loses_when_cancelled), "a cancelled read takes nothing");
-    breaks(failure_of(bug::stays_busy), "a cancelled read takes nothing");
-    breaks(failure_of(bug::write_sends_when_cancelled), "a cancelled write sends nothing");
-    breaks(failure_of(bug::admits_all_readers), "a second reader is refused");
-    breaks(failure_of(bug::writes_to_nobody), pending_write);
-    breaks(failure_of(bug::raises_a_signal), pending_write);
-    breaks(failure_of(bug::close_tells_nobody), "close ends a read that waits");
-    breaks(failure_of(bug::keeps_old_errors), "an error code gets the error, or is cleared");
+    breaks(failure_with(bug::read_loses_when_cancelled), "a cancelled read takes nothing");
+    breaks(failure_with(bug::stays_busy), "a cancelled read takes nothing");
+    breaks(failure_with(bug::write_sends_when_cancelled), "a cancelled write sends nothing");
+    breaks(failure_with(bug::admits_all_readers), "a second reader is refused");
+    breaks(failure_with(bug::writes_to_nobody), pending_write);
+    breaks(failure_with(bug::raises_a_signal), pending_write);
+    breaks(failure_with(bug::close_tells_nobody), "close ends a read that waits");
+    breaks(failure_with(bug::keeps_old_errors), "an error code gets the error, or is cleared");
 }
 
 TEST_CASE("terms allow what a stream says of itself", "[testing][stream_conformance]") {
     auto terms = small;
     terms.many_readers = true;
-    CHECK(failure_of(bug::admits_all_readers, terms) == "no failure");
+    CHECK(failure_with(bug::admits_all_readers, terms) == "no failure");
     terms = small;
     terms.cancelled_write_may_send = true;
-    CHECK(failure_of(bug::write_sends_when_cancelled, terms) == "no failure");
+    CHECK(failure_with(bug::write_sends_when_cancelled, terms) == "no failure");
     terms = small;
     terms.most_unread = 1000;
-    CHECK_THAT(failure_of(bug::none, terms), ContainsSubstring("bytes that nobody reads"));
+    CHECK_THAT(failure_with(bug::none, terms), ContainsSubstring("bytes that nobody reads"));
 }
 
 TEST_CASE("an error of who makes the connections is rethrown", "[testing][stream_conformance]") {

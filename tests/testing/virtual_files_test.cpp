@@ -5,10 +5,11 @@
 #include <weft/testing/virtual_files.hpp>
 
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
-#include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -19,8 +20,6 @@
 
 #include <weft/compose/when_all.hpp>
 #include <weft/coro/task.hpp>
-#include <weft/coro/task_group.hpp>
-#include <weft/loop/event_loop.hpp>
 #include <weft/net/connect.hpp>
 #include <weft/net/send_file.hpp>
 #include <weft/net/unix_listener.hpp>
@@ -32,9 +31,9 @@
 #include <weft/testing/fail_every_syscall.hpp>
 #include <weft/testing/simulation.hpp>
 #include <weft/time/sleep.hpp>
-#include <weft/time/yield.hpp>
 
 #include "support/catch.hpp"
+#include "support/streams.hpp"
 
 using namespace std::chrono_literals;
 using weft::task;
@@ -42,12 +41,6 @@ using weft::unix_listener;
 using weft::testing::simulation;
 
 namespace {
-
-task<std::string> read_text(auto& from) {
-    std::array<std::byte, 64> buffer;
-    const auto size = co_await from.read_some(buffer);
-    co_return std::string(weft::text(std::span(buffer).first(size)));
-}
 
 task<std::error_code> code_of_connecting(std::string path) {
     std::error_code code;
@@ -216,28 +209,21 @@ TEST_CASE("whoever is next, unix sockets and pipes carry all there is",
             auto ends = weft::make_pipe();
             auto stream = co_await weft::connect_unix("/run/echo");
             const std::string much(300'000, 'm');
-            std::size_t got = 0;
             const auto feed = [&]() -> task<> {
                 co_await weft::write_all(ends.second, much);
                 ends.second.close();
             };
             const auto forward = [&]() -> task<> {
                 for (;;) {
-                    const auto part = co_await read_text(ends.first);
+                    const auto part = co_await read_text(ends.first, 64);
                     if (part.empty()) break;
                     co_await weft::write_all(stream, part);
                 }
                 co_await stream.shutdown_write();
             };
-            const auto count = [&]() -> task<> {
-                for (;;) {
-                    const auto part = co_await read_text(stream);
-                    if (part.empty()) break;
-                    got += part.size();
-                }
-            };
-            co_await weft::when_all(feed(), forward(), count());
-            if (got != much.size()) throw std::runtime_error("lost: " + std::to_string(got));
+            auto results = co_await weft::when_all(feed(), forward(), read_rest(stream, 64));
+            const auto& got = std::get<2>(results);
+            if (got != much) throw std::runtime_error("got " + std::to_string(got.size()));
         });
         co_await pass;
     };
@@ -265,16 +251,8 @@ TEST_CASE("unix sockets and pipes survive every cancel, every drop, and every fa
                 }
                 ends.second.close();
             };
-            std::string text;
-            const auto drain = [&]() -> task<> {
-                for (;;) {
-                    const auto part = co_await read_text(ends.first);
-                    if (part.empty()) break;
-                    text += part;
-                }
-            };
-            co_await weft::when_all(fill(), drain());
-            if (text == "hello, world") ++echoed;
+            auto results = co_await weft::when_all(fill(), read_rest(ends.first, 64));
+            if (std::get<1>(results) == "hello, world") ++echoed;
         });
         co_await client;
     };

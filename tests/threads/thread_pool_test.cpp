@@ -16,8 +16,6 @@
 #include <vector>
 
 #include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <weft/compose/when_all.hpp>
 #include <weft/compose/with_timeout.hpp>
@@ -28,6 +26,7 @@
 
 #include "support/branches.hpp"
 #include "support/catch.hpp"
+#include "support/fork.hpp"
 #include "support/run.hpp"
 
 using namespace std::chrono_literals;
@@ -138,8 +137,7 @@ TEST_CASE("threads of a pool leave signals to others", "[threads][thread_pool]")
 TEST_CASE("the child of a fork may destroy a pool, not use it", "[threads][thread_pool]") {
     std::optional<thread_pool> pool(2);
     run([&]() -> task<> { co_await pool->run([] {}); });
-    const auto child = ::fork();
-    if (child == 0) {
+    const int exit_code = exit_code_of([&] {
         int code = 1;
         try {
             weft::run([&]() -> task<> { co_await pool->run([] {}); });
@@ -147,11 +145,9 @@ TEST_CASE("the child of a fork may destroy a pool, not use it", "[threads][threa
             code = 0;
         }
         pool.reset();
-        ::_exit(code);
-    }
-    int status = -1;
-    ::waitpid(child, &status, 0);
-    CHECK(status == 0);
+        return code;
+    });
+    CHECK(exit_code == 0);
 }
 
 TEST_CASE("the pool of the process has a few more threads than cores", "[threads][thread_pool]") {

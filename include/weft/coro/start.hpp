@@ -16,11 +16,16 @@ namespace weft {
 
 namespace detail {
 
+// What goes from the child to who waits: for void nothing.
+struct no_start_value {};
+template <class T>
+using start_value = std::conditional_t<std::is_void_v<T>, no_start_value, T>;
+
 // Who is to be told that a child has started. Either side may go first.
 template <class T>
 class start_signal : public frame_pool::allocated {
 public:
-    virtual void signal(T value) noexcept = 0;
+    virtual void signal(start_value<T> value) noexcept = 0;
 
 protected:
     ~start_signal() = default;
@@ -40,8 +45,8 @@ struct start_state : frame_pool::allocated {
 } // namespace detail
 
 /// What a child that was added by `task_group::start` calls when it is ready for use, with the
-/// value that `start` returns. Copyable; later calls have no effect.
-template <class T>
+/// value that `start` returns; if that is void, without one. Copyable; later calls have no effect.
+template <class T = void>
 class started {
 public:
     explicit started(detail::start_state<T>* state) noexcept : state_(state) { ++state_->uses; }
@@ -52,12 +57,23 @@ public:
     }
     ~started() { state_->release(); }
 
-    void operator()(T value) const {
-        if (auto* waiting = std::exchange(state_->waiting, nullptr))
-            waiting->signal(std::move(value));
+    void operator()(detail::start_value<T> value) const
+        requires(!std::is_void_v<T>)
+    {
+        signal(std::forward<detail::start_value<T>>(value));
+    }
+    void operator()() const
+        requires std::is_void_v<T>
+    {
+        signal({});
     }
 
 private:
+    void signal(detail::start_value<T>&& value) const {
+        if (auto* waiting = std::exchange(state_->waiting, nullptr))
+            waiting->signal(std::forward<detail::start_value<T>>(value));
+    }
+
     detail::start_state<T>* state_;
 };
 
@@ -131,8 +147,10 @@ public:
     }
 
 private:
-    void signal(T value) noexcept override {
-        value_.set_from([&]() -> T { return std::forward<T>(value); });
+    void signal(detail::start_value<T> value) noexcept override {
+        value_.set_from([&]() -> T {
+            if constexpr (!std::is_void_v<T>) return std::forward<T>(value);
+        });
         child_->set_starting(false);
         this->unlink();
         this->complete();

@@ -63,14 +63,17 @@ public:
     }
     void spawn(...) = delete; // (task) or (f, args...): f makes a task; for a T& pass std::ref(x)
 
-    template <class T>
+    template <class T = void>
     using started = weft::started<T>;
 
     /// Adds `f(started<T>, args&...)` and waits until it has called its first argument, with the
     /// value that is returned here: a server that listens, a connection that is up.
+    ///
+    ///     co_await group.start([](weft::started<> ready) -> weft::task<> { ...; ready(); ... });
+    ///
     /// Errors  If it ends without: rethrows its error, or throws `cancelled_error`.
     /// Cancel  Cancels the child and joins it, unless it has called.
-    template <class T, class F, class... Args>
+    template <class T = void, class F, class... Args>
     auto start(F&& f, Args&&... args);
 
     /// Waits until all children have ended.

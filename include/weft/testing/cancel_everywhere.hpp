@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <weft/coro/task_group.hpp>
 #include <weft/testing/intruded_run.hpp>
@@ -27,7 +29,7 @@ template <scenario F, class Then = nothing_then>
 void cancel_everywhere(F f, Then then = {});
 
 /// As `cancel_everywhere`, but destroys `f`, without its clean-ups; and again, destroys it after
-/// the m-th step, for every m, while a cancel after the k-th one is under way.
+/// the m-th step, for every m from k on, while a cancel after the k-th one is under way.
 template <scenario F, class Then = nothing_then>
 void destroy_everywhere(F f, Then then = {});
 
@@ -82,13 +84,17 @@ void destroy_everywhere(F f, Then then) {
     constexpr std::size_t most_pairs = 2000; // of k and m: long scenarios skip some
     detail::ending_intruder idle;
     const auto steps = run_in_peace(name, f, then, idle);
-    for (std::size_t k = 0; k <= steps; ++k)
+    std::vector<std::size_t> ends; // of a run that is cancelled after step k: it may take longer
+    std::size_t all = 0;
+    for (std::size_t k = 0; k <= steps; ++k) {
         detail::end_once(name, f, then, steps, never_reached, k);
+        ends.push_back(detail::end_once(name, f, then, steps, k, never_reached));
+        all += ends[k] - std::min(k, ends[k]);
+    }
     std::size_t pairs = 0, next = 0;
-    const auto all = (steps + 1) * (steps + 2) / 2;
     const auto stride = all / most_pairs + 1;
     for (std::size_t k = 0; k <= steps; ++k)
-        for (auto m = k + 1; m <= steps; ++m)
+        for (auto m = k; m < ends[k]; ++m)
             if (pairs++ == next) {
                 next += stride;
                 detail::end_once(name, f, then, steps, k, m);

@@ -57,7 +57,7 @@ struct failing_run {
 /// * an error that leaves the scenario, a deadlock among them; that it does not end
 /// * an error that nobody could receive; a scenario to which that may happen takes it by calling
 ///   `on_unhandled` of its simulation
-/// * a leak
+/// * a leak: frames, `tracked` objects, descriptors
 ///
 ///     explore(10'000, [](simulation& sim) -> task<> { ...; if (lost != 0) throw ...; });
 ///
@@ -114,6 +114,7 @@ struct explored {
 template <class F>
 explored run_with(F& f, decisions choices) {
     explored result;
+    std::string left;
     const leak_check leaks;
     {
         simulation sim(std::move(choices));
@@ -129,10 +130,11 @@ explored run_with(F& f, decisions choices) {
         if (sim.steps() >= endless)
             result.error = make_failure("it does not end");
         result.log = sim.choices().log();
+        left = end_hosts(sim);
     }
     if (!result.error) result.error = result.unhandled;
-    if (const auto text = leaks.leaked(); !text.empty() && !result.error)
-        result.error = make_failure("left over: " + text);
+    left = leaks.leaked(std::move(left));
+    if (!result.error && !left.empty()) result.error = make_failure("left over: " + left);
     return result;
 }
 

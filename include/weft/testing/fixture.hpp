@@ -6,6 +6,7 @@
 #include <exception>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <weft/core/raise.hpp>
 #include <weft/testing/leak_check.hpp>
@@ -44,7 +45,8 @@ public:
     /// Runs `f()` or `f(simulation&)` to its end, then ends the tasks of all hosts. Once a test.
     /// Errors  Rethrows what leaves `f`; `deadlock_error`. Throws `failure` if a task failed whose
     ///         error nobody could receive (what then happened to `f` is in the text), and if
-    ///         anything is left over: frames, `tracked` objects, descriptors.
+    ///         anything is left over: frames, `tracked` objects, descriptors. What members hold
+    ///         counts, a `join_handle` of a child that has ended as well: `handle = {}` in `f`.
     template <scenario F>
     void run(F f) {
         guarded([&] { run_scenario(f, sim); }, [this](const std::exception_ptr& error) {
@@ -53,12 +55,10 @@ public:
             if (unhandled_.empty() || !is_known) std::rethrow_exception(error);
             raise<failure>(unhandled_ + "\nthen: " + text_of(error));
         });
-        sim.drop_hosts();
+        auto open = end_hosts(sim);
         if (!unhandled_.empty()) raise<failure>(unhandled_);
-        auto left = leaks_.leaked();
-        if (const auto open = sim.system_of_hosts().open_descriptors(); open != 0)
-            left.append(left.empty() ? "" : ", ").append(std::to_string(open) + " descriptors");
-        if (!left.empty()) raise<failure>("left over: " + left);
+        if (const auto left = leaks_.leaked(std::move(open)); !left.empty())
+            raise<failure>("left over: " + left + " (what a join_handle keeps counts, too)");
     }
 
 private:

@@ -65,14 +65,9 @@ public:
             if (sim.steps() >= most_steps)
                 result_.wrong = make_failure("it does not end");
             sim.set_observer(nullptr);
-            sim.drop_hosts();
-            if (const auto open = sim.system_of_hosts().open_descriptors(); open != 0)
-                result_.left = std::to_string(open) + " descriptors";
-            else if (!sim.system().idle())
-                result_.left = "registrations of descriptors";
+            result_.left = end_hosts(sim);
         }
-        if (const auto text = leaks.leaked(); !text.empty())
-            result_.left += (result_.left.empty() ? "" : ", ") + text;
+        result_.left = leaks.leaked(std::move(result_.left));
         return std::move(result_);
     }
 

@@ -31,9 +31,9 @@ class leak_check {
 public:
     leak_check() noexcept = default;
 
-    /// Returns what is left over: "2 frames or records, 1 tracked object". Empty: nothing.
-    std::string leaked() const {
-        std::string text;
+    /// Returns what is left over, besides `text`: "2 frames or records, 1 tracked objects". Empty:
+    /// nothing.
+    std::string leaked(std::string text = {}) const {
         const auto add = [&text](std::size_t before, std::size_t now, const char* what) {
             if (now <= before) return;
             if (!text.empty()) text += ", ";

@@ -44,6 +44,14 @@ void run_scenario(F& f, simulation& in) {
         call_scenario(f, in);
 }
 
+/// Ends the tasks of all hosts. Returns what is open then: "2 descriptors". Empty: nothing.
+inline std::string end_hosts(simulation& in) {
+    in.drop_hosts();
+    if (const auto open = in.system_of_hosts().open_descriptors(); open != 0)
+        return std::to_string(open) + " descriptors";
+    return in.system().idle() ? "" : "registrations of descriptors";
+}
+
 /// What an error says.
 inline std::string text_of(const std::exception_ptr& error) {
     std::string text = "an error of unknown type";

@@ -76,7 +76,7 @@ public:
     }
 
 protected:
-    std::size_t run_turn() noexcept override;
+    inline std::size_t run_turn() noexcept override;
     std::string deadlock_report() const override {
         return "nothing can ever become ready, and these wait:\n" + report_tasks(*this);
     }

@@ -40,17 +40,17 @@ public:
     /// How many may be open at most.
     void set_descriptor_limit(std::size_t most) noexcept { descriptors_.set_limit(most); }
 
-    int pipe(int (&ends)[2]) noexcept override;
-    int close(int fd) noexcept override;
-    ssize_t read(int fd, void* data, std::size_t size) noexcept override;
-    ssize_t write(int fd, const void* data, std::size_t size) noexcept override;
+    inline int pipe(int (&ends)[2]) noexcept override;
+    inline int close(int fd) noexcept override;
+    inline ssize_t read(int fd, void* data, std::size_t size) noexcept override;
+    inline ssize_t write(int fd, const void* data, std::size_t size) noexcept override;
     /// `from` is a file of the real system.
-    ssize_t sendfile(int to, int from, off_t* offset, std::size_t size) noexcept override;
-    readiness ready_now(int fd, readiness interest) noexcept override;
+    inline ssize_t sendfile(int to, int from, off_t* offset, std::size_t size) noexcept override;
+    inline readiness ready_now(int fd, readiness interest) noexcept override;
     bool has_processes() const noexcept override { return false; }
 
-    int lstat(const char* path, struct ::stat* what) noexcept override;
-    int unlink(const char* path) noexcept override;
+    inline int lstat(const char* path, struct ::stat* what) noexcept override;
+    inline int unlink(const char* path) noexcept override;
 
 protected:
     ~virtual_files() = default;

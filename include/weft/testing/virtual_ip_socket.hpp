@@ -22,7 +22,7 @@ public:
         if (is_bound_) world_.ports.remove(node_, type_, local_.port, *this);
     }
 
-    int bind(const place& at) final;
+    inline int bind(const place& at) final;
 
     /// The one of a host that gets what comes for `at`, or null.
     template <class Accepts>

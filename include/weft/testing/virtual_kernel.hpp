@@ -41,23 +41,24 @@ public:
     void reset_connections(node_id a, node_id b);
     void restart(node_id node) { world_.set_up(node, true); }
 
-    int socket(int domain, int type, int protocol) noexcept override;
-    int bind(int fd, const sockaddr* address, socklen_t size) noexcept override;
-    int listen(int fd, int backlog) noexcept override;
-    int accept(int fd, sockaddr* address, socklen_t* size) noexcept override;
-    int connect(int fd, const sockaddr* address, socklen_t size) noexcept override;
-    int shutdown(int fd, int how) noexcept override;
+    inline int socket(int domain, int type, int protocol) noexcept override;
+    inline int bind(int fd, const sockaddr* address, socklen_t size) noexcept override;
+    inline int listen(int fd, int backlog) noexcept override;
+    inline int accept(int fd, sockaddr* address, socklen_t* size) noexcept override;
+    inline int connect(int fd, const sockaddr* address, socklen_t size) noexcept override;
+    inline int shutdown(int fd, int how) noexcept override;
 
-    ssize_t recv(int fd, void* data, std::size_t size, int flags) noexcept override;
-    ssize_t send(int fd, const void* data, std::size_t size, int flags) noexcept override;
-    ssize_t recvmsg(int fd, msghdr* message, int flags) noexcept override;
-    ssize_t sendmsg(int fd, const msghdr* message, int flags) noexcept override;
+    inline ssize_t recv(int fd, void* data, std::size_t size, int flags) noexcept override;
+    inline ssize_t send(int fd, const void* data, std::size_t size, int flags) noexcept override;
+    inline ssize_t recvmsg(int fd, msghdr* message, int flags) noexcept override;
+    inline ssize_t sendmsg(int fd, const msghdr* message, int flags) noexcept override;
 
-    int getsockname(int fd, sockaddr* address, socklen_t* size) noexcept override;
-    int getpeername(int fd, sockaddr* address, socklen_t* size) noexcept override;
-    int getsockopt(int fd, int level, int name, void* value, socklen_t* size) noexcept override;
-    int setsockopt(int fd, int level, int name, const void* value,
-                   socklen_t size) noexcept override;
+    inline int getsockname(int fd, sockaddr* address, socklen_t* size) noexcept override;
+    inline int getpeername(int fd, sockaddr* address, socklen_t* size) noexcept override;
+    inline int getsockopt(int fd, int level, int name, void* value,
+                          socklen_t* size) noexcept override;
+    inline int setsockopt(int fd, int level, int name, const void* value,
+                          socklen_t size) noexcept override;
 
     int getaddrinfo(const char* host, const char* service, const addrinfo* hints,
                     addrinfo** found) noexcept override {

@@ -29,10 +29,10 @@ public:
         writer.peer_ = &reader;
     }
 
-    readiness ready() const noexcept override;
-    ssize_t read(const gathered_buffers& to) override;
-    ssize_t write(const gathered_buffers& from) override;
-    void close() override;
+    inline readiness ready() const noexcept override;
+    inline ssize_t read(const gathered_buffers& to) override;
+    inline ssize_t write(const gathered_buffers& from) override;
+    inline void close() override;
 
 private:
     static constexpr std::size_t page_size = 4096, most_pages = 16;

@@ -46,7 +46,7 @@ public:
         assert(nanoseconds >= 0);
         now_ = nanoseconds > never - now_ ? never : now_ + nanoseconds;
     }
-    bool wait(std::int64_t deadline) override;
+    inline bool wait(std::int64_t deadline) override;
     void wake() noexcept override {
         if (!woken_.exchange(true, std::memory_order_acq_rel)) ::sem_post(&wakes_);
     }

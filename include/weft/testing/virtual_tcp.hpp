@@ -100,8 +100,9 @@ inline ssize_t virtual_tcp::receive(const gathered_buffers& to, int flags, place
         if (!(flags & MSG_PEEK)) advertise();
         return static_cast<ssize_t>(size);
     }
+    if (fin_received_) return 0; // whatever came then, is told to who writes
     if (error_ != 0) return -take_error();
-    if (fin_received_ || read_shut_ || state_ == state::failed) return 0;
+    if (read_shut_ || state_ == state::failed) return 0;
     return -EAGAIN;
 }
 
@@ -121,11 +122,9 @@ inline ssize_t virtual_tcp::send(const gathered_buffers& from, const place*) {
 inline void virtual_tcp::close() {
     const auto reset = [](virtual_tcp& one) {
         one.is_orphan_ = true;
-        one.outbox_.clear();
         one.unsent_.clear();
         one.fin_posted_ = one.fin_wanted_ = true; // there will be none
-        one.head_.disarm();
-        one.post({.flags = segment::reset});
+        one.post({.flags = segment::reset}); // behind what is on its way
     };
     if (state_ == state::listening) {
         const auto handshakes = std::move(handshakes_);

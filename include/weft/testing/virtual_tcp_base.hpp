@@ -87,6 +87,9 @@ private:
     void advertise();
     void fail(int error);
     void destroy_if_over();
+    bool is_aborting() const noexcept {
+        return !outbox_.empty() && (outbox_.back().flags & segment::reset);
+    }
     bool has_room() const noexcept {
         return send_capacity - std::min(send_capacity, unsent_.size() + unacked_) >=
                std::max<std::size_t>(send_capacity / 3, 1);

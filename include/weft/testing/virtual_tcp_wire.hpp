@@ -53,12 +53,12 @@ inline void virtual_tcp::head_arrives() {
     deliver(arrived); // may destroy this
 }
 
-// The way is blocked. What was sent cannot be lost for good, except a reset.
+// The way is blocked. What was sent cannot be lost for good, except by who has aborted.
 inline void virtual_tcp::try_again() {
     auto& head = outbox_.front();
     const bool syn = head.flags & segment::syn;
     const int tries = head.tries++;
-    if (head.flags & segment::reset) {
+    if (is_aborting()) {
         outbox_.clear();
         return destroy_if_over();
     }
@@ -82,7 +82,8 @@ inline void virtual_tcp::deliver(segment& arrived) {
         auto& peer = *peer_;
         if (peer.is_orphan_ && !arrived.data.empty()) { // nobody will ever read it
             answer_with_reset();
-            return world_.destroy(peer);
+            if (!peer.is_aborting()) world_.destroy(peer);
+            return;
         }
         peer.take(arrived); // it may reset and destroy itself
     } else if (!arrived.data.empty() || (arrived.is_answered() && !fin_received_)) {

@@ -31,10 +31,11 @@ public:
         if (error_ != 0) what = what | readiness::readable | readiness::hangup;
         return what;
     }
-    int connect(const place& to) override;
+    inline int connect(const place& to) override;
     int shutdown(int) override { return is_connected() ? 0 : -ENOTCONN; }
-    ssize_t receive(const gathered_buffers& to, int flags, place* from, int* got_flags) override;
-    ssize_t send(const gathered_buffers& from, const place* to) override;
+    inline ssize_t receive(const gathered_buffers& to, int flags, place* from,
+                           int* got_flags) override;
+    inline ssize_t send(const gathered_buffers& from, const place* to) override;
     void close() override { world_.destroy(*this); }
 
 private:

@@ -31,15 +31,16 @@ public:
 
     bool is_connected() const noexcept override { return state_ == state::connected; }
     bool is_listening() const noexcept override { return state_ == state::listening; }
-    readiness ready() const noexcept override;
-    int bind(const place& at) override;
-    int connect(const place& to) override;
-    int listen(int backlog) override;
-    int accept(virtual_socket*& accepted) override;
-    int shutdown(int how) override;
-    ssize_t receive(const gathered_buffers& to, int flags, place* from, int* got_flags) override;
-    ssize_t send(const gathered_buffers& from, const place* to) override;
-    void close() override;
+    inline readiness ready() const noexcept override;
+    inline int bind(const place& at) override;
+    inline int connect(const place& to) override;
+    inline int listen(int backlog) override;
+    inline int accept(virtual_socket*& accepted) override;
+    inline int shutdown(int how) override;
+    inline ssize_t receive(const gathered_buffers& to, int flags, place* from,
+                           int* got_flags) override;
+    inline ssize_t send(const gathered_buffers& from, const place* to) override;
+    inline void close() override;
 
 private:
     enum class state { fresh, listening, connected };
