@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // replicated_log: three hosts keep a log together, and lose nothing that was acknowledged.
 //   ./replicated_log --seeds 1000            a thousand runs on simulated hosts, with faults
-//   ./replicated_log --bug forget-votes      finds the run that shows the mistake
+//   ./replicated_log --bug apply-twice       finds a run that shows the mistake
 //   ./replicated_log --real                  the same members on real sockets
 // node.cpp is the protocol, messages.cpp its words, transport.cpp its connections; they know of no
 // simulation. simulated.cpp makes hosts and faults, checker.hpp says what must hold.

@@ -118,6 +118,13 @@ TEST_CASE("what does not end is a failure", "[testing][fixture]") {
     CHECK_THROWS_WITH(test.run(body), "it does not end");
 }
 
+TEST_CASE("a fixture runs once", "[testing][fixture]") {
+    fixture test;
+    const auto body = []() -> task<> { co_return; };
+    test.run(body);
+    CHECK_THROWS_WITH(test.run(body), "run: a fixture runs once");
+}
+
 TEST_CASE("what is left over is a failure", "[testing][fixture]") {
     SECTION("an object") {
         std::unique_ptr<tracked> kept;

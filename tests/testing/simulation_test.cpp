@@ -124,6 +124,17 @@ TEST_CASE("resolve knows the hosts by their names", "[testing][simulation]") {
     });
 }
 
+TEST_CASE("each host has a name of its own", "[testing][simulation]") {
+    simulation sim;
+    sim.add_host("alpha");
+    CHECK_THROWS_AS(sim.add_host("alpha"), std::invalid_argument);
+    CHECK_THROWS_AS(sim.add_host("localhost"), std::invalid_argument);
+    CHECK_THROWS_AS(sim.add_host(""), std::invalid_argument);
+    const auto& beta = sim.add_host("beta"); // as if nothing had been tried
+    CHECK(beta.at(80) == endpoint("10.0.0.2:80"));
+    CHECK(sim.find_host("beta") == &beta);
+}
+
 TEST_CASE("bandwidth limits a transfer, and jitter does not reorder a stream",
           "[testing][simulation]") {
     simulation sim(5);

@@ -74,6 +74,8 @@ enum class bug {
     ends_only_once,
     ends_both_ways,
     read_loses_when_cancelled,
+    read_loses_within_a_turn,
+    write_sends_within_a_turn,
     write_sends_when_cancelled,
     stays_busy,
     admits_all_readers,
@@ -94,6 +96,7 @@ public:
         case bug::ends_when_empty: return read_what_is_there(to);
         case bug::ends_only_once: return read_and_end_once(to);
         case bug::read_loses_when_cancelled: return read_slowly(to);
+        case bug::read_loses_within_a_turn: return read_a_turn_later(to);
         case bug::stays_busy: return read_alone(to);
         case bug::admits_all_readers: return read_in_turn(to);
         default: return read(to);
@@ -103,6 +106,7 @@ public:
         switch (bug_) {
         case bug::swaps_bytes: return write_swapped(from);
         case bug::write_sends_when_cancelled: return write_slowly(from);
+        case bug::write_sends_within_a_turn: return write_a_turn_later(from);
         case bug::writes_to_nobody:
         case bug::raises_a_signal: return write_wrongly(from);
         default: return write(from);
@@ -162,6 +166,16 @@ private:
     task<std::size_t> read_slowly(mutable_buffer to) {
         const std::size_t size = co_await below_.read_some(to);
         co_await weft::sleep_for(1us); // who is cancelled here has lost them
+        co_return size;
+    }
+    task<std::size_t> read_a_turn_later(mutable_buffer to) {
+        const std::size_t size = co_await below_.read_some(to);
+        co_await weft::yield();
+        co_return size;
+    }
+    task<std::size_t> write_a_turn_later(const_buffer from) {
+        const std::size_t size = co_await below_.write_some(from);
+        co_await weft::yield();
         co_return size;
     }
     task<std::size_t> read_alone(mutable_buffer to) {
@@ -274,6 +288,8 @@ TEST_CASE("mutants of a stream are found, by the rule that each breaks",
     breaks(failure_with(bug::none, small, small.most_unread),
            "a writer waits while nobody reads, and goes on then");
     breaks(failure_with(bug::read_loses_when_cancelled), "a cancelled read takes nothing");
+    breaks(failure_with(bug::read_loses_within_a_turn), "a cancelled read takes nothing");
+    breaks(failure_with(bug::write_sends_within_a_turn), "a cancelled write sends nothing");
     breaks(failure_with(bug::stays_busy), "a cancelled read takes nothing");
     breaks(failure_with(bug::write_sends_when_cancelled), "a cancelled write sends nothing");
     breaks(failure_with(bug::admits_all_readers), "a second reader is refused");

@@ -90,7 +90,8 @@ private:
 /// If both happen in one turn the result wins. A limit that is not positive never starts `body`.
 /// Of nested limits that end at the same moment the outer one throws.
 /// Errors  Throws `timeout_error` when `body` has been cancelled and has ended; an error from that
-///         end replaces it. What `body` throws is rethrown as it is.
+///         end replaces it. It does not say what took too long: catch it where that is known.
+///         What `body` throws is rethrown as it is.
 /// Cancel  Cancels `body` and waits for its end.
 template <class Rep, class Period, forkable A>
 auto with_timeout(std::chrono::duration<Rep, Period> limit, A body) {

@@ -49,6 +49,7 @@ public:
     ///         counts, a `join_handle` of a child that has ended as well: `handle = {}` in `f`.
     template <scenario F>
     void run(F f) {
+        if (std::exchange(has_run_, true)) raise<failure>("run: a fixture runs once");
         guarded([&] { run_scenario(f, sim); }, [this](const std::exception_ptr& error) {
             if (sim.steps() >= most_steps_) raise<failure>("it does not end");
             const bool is_known = visit_error<std::exception>(error, [](const auto&) {});
@@ -64,6 +65,7 @@ public:
 private:
     leak_check leaks_; // what lives before the simulation
     std::size_t most_steps_;
+    bool has_run_ = false;
     std::string unhandled_;
 
 protected:

@@ -67,7 +67,9 @@ public:
     join_handle<T> spawn(task<T> child) {
         return spawn([kept = std::move(child)]() mutable { return std::move(kept); });
     }
-    /// Runs `f(args...)` on this host, as `task_group::spawn`.
+    /// Runs `f(args...)` on this host, as `task_group::spawn`. Give it a name (`set_name`), and an
+    /// error that nobody receives tells it. On a host that is down it runs, and nobody hears of it
+    /// until `restart`.
     template <class F, class... Args>
         requires std::invocable<std::decay_t<F>&, std::decay_t<Args>...>
     join_handle<call_result_t<F, std::decay_t<Args>...>> spawn(F&& f, Args&&... args) {

@@ -73,6 +73,8 @@ public:
         hosts.clear(); // before the loop
     }
 
+    /// Errors    Throws `std::invalid_argument` if there is one of that name, or it is "localhost",
+    ///           which is each host's name for itself.
     /// Lifetime  As long as the simulation.
     host& add_host(std::string name) {
         const auto node = static_cast<node_id>(hosts.size() + 1);

@@ -131,7 +131,7 @@ struct stream_rules {
         const auto write = [&]() -> task<> {
             for (std::size_t i = 0; i != 200; ++i) {
                 co_await there.write(1 + i % 5);
-                co_await yields(i % 11);
+                co_await yields(i % 31); // as a rule the reader is faster, and waits
             }
             co_await ours.shutdown_write();
         };
@@ -160,7 +160,7 @@ struct stream_rules {
             for (std::size_t k = 0; !written; ++k) {
                 const std::size_t size = co_await there.read_some(10'000);
                 if (size == 0) break;
-                co_await pause(3 * k); // out of step with the writer
+                co_await yields(k % 31); // as a rule the writer is faster, and waits
             }
         };
         co_await when_all(write(), read());

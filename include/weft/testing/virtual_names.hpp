@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,6 +14,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <weft/core/raise.hpp>
 #include <weft/testing/virtual_network.hpp>
 
 namespace weft::testing {
@@ -21,7 +23,12 @@ namespace weft::testing {
 /// address and, after it, an IPv6 one; services are numbers.
 class virtual_names {
 public:
-    void add(std::string name, node_id node) { names_[std::move(name)] = node; }
+    /// Errors  Throws `std::invalid_argument` if another host has this name, or every host.
+    void add(std::string name, node_id node) {
+        if (name.empty() || name == "localhost" || !names_.try_emplace(name, node).second)
+            raise<std::invalid_argument>("add_host: no host of its own can be named \"" + name +
+                                         '"');
+    }
 
     int look_up(const char* host, const char* service, const addrinfo* hints,
                 addrinfo** found) const;

@@ -14,6 +14,7 @@
 namespace weft::testing {
 
 /// How it is to send something from one host to another.
+/// Precondition  No time is negative, and `loss` is from 0 to 1.
 struct link {
     duration latency{};
     duration jitter{};                ///< added to the latency: anything from none to all of it
