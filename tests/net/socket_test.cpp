@@ -53,6 +53,9 @@ TEST_CASE("a moved socket takes everything along", "[net][socket]") {
         const auto address = endpoint("10.1.2.3:4");
         first.set_peer(address.data(), address.size());
 
+        first.set_peer(address.data(), sizeof(sockaddr_storage)); // a size that is enough
+        CHECK(first.peer() == address);
+
         unique_socket second(std::move(first));
         CHECK(second.fd() == number);
         CHECK(second.peer() == address);

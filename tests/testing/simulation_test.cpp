@@ -9,6 +9,7 @@
 #include <memory>
 #include <set>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -31,6 +32,7 @@
 #include <weft/testing/tracked.hpp>
 #include <weft/threads/to_thread.hpp>
 #include <weft/time/sleep.hpp>
+#include <weft/time/yield.hpp>
 
 #include "support/catch.hpp"
 #include "support/run.hpp"
@@ -122,6 +124,29 @@ TEST_CASE("resolve knows the hosts by their names", "[testing][simulation]") {
         co_await weft::resolve("gamma", "80", code);
         CHECK(code);
     });
+}
+
+TEST_CASE("connections that are left on the loop end with the simulation",
+          "[testing][simulation]") {
+    simulation sim; // UBSan finds what uses a part of it that is gone
+    SECTION("of tasks") {
+        sim.spawn([]() -> task<> {
+            weft::tcp_listener listener(endpoint::any(7));
+            auto ours = co_await weft::connect(endpoint("127.0.0.1:7"));
+            auto theirs = co_await listener.accept();
+            co_await weft::sleep_forever();
+        });
+        for (int i = 0; i != 30; ++i) sim.poll();
+    }
+    SECTION("of callbacks") {
+        sim.run([]() -> task<> {
+            weft::tcp_listener listener(endpoint::any(7));
+            auto stream = co_await weft::connect(endpoint("127.0.0.1:7"));
+            auto kept = std::make_shared<weft::tcp_stream>(std::move(stream));
+            weft::this_loop().post([kept] {});
+        });
+    }
+    CHECK(sim.system_of_hosts().open_descriptors() > 0);
 }
 
 TEST_CASE("each host has a name of its own", "[testing][simulation]") {

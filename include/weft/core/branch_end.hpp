@@ -42,7 +42,7 @@ inline void branch::set_cancelled_at(source_place at) noexcept {
     if (!usual) usual = at;
     if (usual != at)
         guarded([&] { make_notes().cancelled_at = at; },
-                [](const std::exception_ptr&) {}); // no memory, no place: it is cancelled anyway
+                [](const std::exception_ptr&) {}); // no memory: it says its siblings' place
 }
 
 inline std::source_location branch::cancelled_at() const noexcept {
@@ -160,7 +160,10 @@ inline void branch_owner::join_branch(branch& maker) noexcept {
     maker.newest_group_ = this;
 }
 
-inline void branch_owner::adopt(branch& child) noexcept { children_.push_back(child); }
+inline void branch_owner::adopt(branch& child) noexcept {
+    if (children_.empty()) cancelled_at_ = nullptr; // of children that are gone
+    children_.push_back(child);
+}
 
 inline void branch_owner::forget(branch& child) noexcept {
     static_cast<list_hook<sibling>&>(child).unlink();

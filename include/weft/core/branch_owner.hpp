@@ -74,7 +74,7 @@ private:
     intrusive_list<branch, sibling> children_;
     scheduler* loop_ = nullptr;
     branch* parent_ = nullptr;
-    source_place cancelled_at_ = nullptr; // the first child that was cancelled; as a rule, all
+    source_place cancelled_at_ = nullptr; // the first child that was; as a rule, all of them
     branch_owner* older_ = nullptr;
     branch_owner* newer_ = nullptr;
     bool registered_ = false;

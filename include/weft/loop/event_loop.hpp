@@ -144,6 +144,9 @@ public:
     const branch* main() const noexcept { return main_; }
 
 protected:
+    /// Destroys what is left on the loop: for a destructor of a derived class of which that still
+    /// makes use.
+    void drop_left() noexcept;
     /// The text of the `deadlock_error`, while who waits for what can still be seen.
     virtual std::string deadlock_report() const {
         return "run: nothing can ever become ready, and main has not ended";
@@ -222,7 +225,9 @@ inline std::unique_ptr<reactor> event_loop::make_reactor(time source) {
         source == time::manual ? manual_reactor::clock::advances : manual_reactor::clock::jumps);
 }
 
-inline event_loop::~event_loop() {
+inline event_loop::~event_loop() { drop_left(); }
+
+inline void event_loop::drop_left() noexcept {
     if (running_) terminate_with("an event_loop was destroyed while it runs");
     // What is destroyed may still name its loop, spawn, post, and unlock.
     const auto outer = std::exchange(this_execution, execution{});

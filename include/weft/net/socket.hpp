@@ -233,12 +233,12 @@ inline endpoint unique_socket::peer() const noexcept {
 
 inline void unique_socket::set_peer(const sockaddr* address, socklen_t size) noexcept {
     peer_ = {};
-    if (sockaddr_in v4; address->sa_family == AF_INET && size == sizeof v4) {
-        std::memcpy(&v4, address, size);
+    if (sockaddr_in v4; address->sa_family == AF_INET && size >= sizeof v4) {
+        std::memcpy(&v4, address, sizeof v4);
         peer_ = {AF_INET, v4.sin_port, 0, {}};
         std::memcpy(&peer_.address, &v4.sin_addr, sizeof v4.sin_addr);
-    } else if (sockaddr_in6 v6; address->sa_family == AF_INET6 && size == sizeof v6) {
-        std::memcpy(&v6, address, size);
+    } else if (sockaddr_in6 v6; address->sa_family == AF_INET6 && size >= sizeof v6) {
+        std::memcpy(&v6, address, sizeof v6);
         peer_ = {AF_INET6, v6.sin6_port, v6.sin6_scope_id, v6.sin6_addr};
     }
 }
