@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
+#include <weft/core/branch_notes.hpp>
 #include <weft/core/child.hpp>
+#include <weft/core/frame_pool.hpp>
 #include <weft/coro/task.hpp>
 #include <weft/coro/task_group.hpp>
 #include <weft/time/yield.hpp>
@@ -116,6 +118,86 @@ TEST_CASE("a branch remembers where it was cancelled", "[core][branch_owner]") {
     CHECK(child.cancel_requested());
     CHECK(child.cancelled_at().line() == here.line());
     loop.poll();
+}
+
+TEST_CASE("siblings remember each where it was cancelled, and share what they can",
+          "[core][branch_owner]") {
+    const no_frame_leaks check;
+    test_loop loop;
+    family parents(loop);
+    const auto add = [&]() -> branch& {
+        auto& fresh = parents.add([] { return weft::sleep_forever(); });
+        loop.poll();
+        return fresh;
+    };
+    auto& first = add();
+    auto& second = add();
+    auto& third = add();
+    auto& spared = add();
+    const auto here = std::source_location::current();
+    const auto there = std::source_location::current();
+    REQUIRE(here.line() != there.line());
+    CHECK(first.cancelled_at().line() == 0);
+
+    SECTION("on different lines") {
+        first.cancel(here);
+        second.cancel(there);
+        CHECK(first.cancelled_at().line() == here.line());
+        CHECK(second.cancelled_at().line() == there.line());
+        CHECK(third.cancelled_at().line() == 0);
+        third.cancel(here); // shared with the first, though the second has come between
+        second.cancel(here); // again, which is nothing
+        CHECK(third.notes() == nullptr);
+        CHECK(third.cancelled_at().line() == here.line());
+        CHECK(second.cancelled_at().line() == there.line());
+        CHECK(first.cancelled_at().line() == here.line());
+    }
+    SECTION("on one line") {
+        for (auto* each : {&first, &second, &third}) {
+            each->cancel(here);
+            CHECK(each->cancelled_at().line() == here.line());
+            CHECK(each->notes() == nullptr);
+        }
+    }
+    SECTION("on different lines, when there is no memory") {
+        first.cancel(here);
+        weft::frame_pool::fail_allocation(1);
+        second.cancel(there);
+        weft::frame_pool::fail_allocation(0);
+        CHECK(second.notes() == nullptr);
+        CHECK(second.cancel_requested());
+        CHECK(second.cancelled_at().line() == here.line());
+        third.cancel(there);
+        CHECK(third.cancelled_at().line() == there.line());
+    }
+
+    CHECK_FALSE(spared.cancel_requested());
+    CHECK(spared.cancelled_at().line() == 0);
+    loop.poll();
+    CHECK(parents.log == "ccc");
+    CHECK(parents.has_children());
+}
+
+TEST_CASE("an owner forgets where children were cancelled that are gone",
+          "[core][branch_owner]") {
+    test_loop loop;
+    family parents(loop);
+    auto& old = parents.add([] { return weft::sleep_forever(); });
+    loop.poll();
+    const auto here = std::source_location::current();
+    const auto there = std::source_location::current();
+    old.cancel(here);
+    loop.poll();
+    REQUIRE_FALSE(parents.has_children());
+
+    auto& fresh = parents.add([] { return weft::sleep_forever(); });
+    loop.poll();
+    CHECK(fresh.cancelled_at().line() == 0);
+    fresh.cancel(there);
+    CHECK(fresh.cancelled_at().line() == there.line());
+    CHECK(fresh.notes() == nullptr); // the old place is not in its way
+    loop.poll();
+    CHECK(parents.log == "cc");
 }
 
 TEST_CASE("a branch knows the groups that were made in it, newest first", "[core][branch_owner]") {

@@ -2,9 +2,8 @@
 #include <weft/net/accept.hpp>
 
 #include <cerrno>
-#include <memory>
+#include <functional>
 #include <optional>
-#include <string>
 #include <system_error>
 #include <utility>
 
@@ -12,6 +11,7 @@
 #include <weft/net/tcp_listener.hpp>
 
 #include "support/catch.hpp"
+#include "support/descriptors.hpp"
 #include "support/sockets.hpp"
 #include "support/stepping_loop.hpp"
 
@@ -71,29 +71,26 @@ TEST_CASE("a system without room is an error that names the address, and the con
 }
 
 TEST_CASE("a connection that was accepted for somebody who is gone is closed", "[net][accept]") {
-    const no_frame_leaks check;
-    const auto before = open_descriptors();
-    {
-        weft::event_loop loop;
-        std::optional<tcp_listener> listener;
-        std::optional<weft::task_group> owner(std::in_place, loop);
-        std::optional<weft::tcp_stream> client;
-        loop.spawn([&]() -> task<> {
-            listener.emplace(endpoint::loopback(0));
-            owner->spawn(accepts, std::ref(*listener));
-            co_await settle();
-            this_loop().post([&] { owner.reset(); }); // its turn is before that of who accepts
-            client = co_await weft::connect(listener->local_endpoint());
-        });
-        for (int turn = 0; turn < 20 && (owner || !client); ++turn) loop.run_one();
-        CHECK_FALSE(owner);
-        CHECK(client);
-    }
-    CHECK(open_descriptors() == before);
+    const no_frame_leaks frames;
+    const nothing_left_open check;
+    weft::event_loop loop;
+    std::optional<tcp_listener> listener;
+    std::optional<weft::task_group> owner(std::in_place, loop);
+    std::optional<weft::tcp_stream> client;
+    loop.spawn([&]() -> task<> {
+        listener.emplace(endpoint::loopback(0));
+        owner->spawn(accepts, std::ref(*listener));
+        co_await settle();
+        this_loop().post([&] { owner.reset(); }); // its turn is before that of who accepts
+        client = co_await weft::connect(listener->local_endpoint());
+    });
+    for (int turn = 0; turn < 20 && (owner || !client); ++turn) loop.run_one();
+    CHECK_FALSE(owner);
+    CHECK(client);
 }
 
 TEST_CASE("accepting ends at every point, in every way", "[net][accept]") {
-    const auto before = open_descriptors();
+    const nothing_left_open check;
     sweep_on_system([]() -> task<> {
         tcp_listener listener(endpoint::loopback(0));
         const auto connects = [&]() -> task<> {
@@ -105,5 +102,4 @@ TEST_CASE("accepting ends at every point, in every way", "[net][accept]") {
         auto second = co_await listener.accept();
         co_await client.wait();
     });
-    CHECK(open_descriptors() == before);
 }

@@ -2,14 +2,13 @@
 #include <weft/net/resolve.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
 #include <string>
 #include <system_error>
-#include <utility>
 #include <vector>
 
 #include <weft/compose/when_any.hpp>

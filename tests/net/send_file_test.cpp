@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <string>
 #include <tuple>
 
@@ -72,6 +74,20 @@ TEMPLATE_TEST_CASE("a file that does not fit into the buffers arrives whole", "[
 
         CHECK(std::get<0>(both) == content.size());
         CHECK((std::get<1>(both) == content));
+    });
+}
+
+TEST_CASE("send_file can be spawned by its name", "[net][send_file]") {
+    const auto file = temporary_file("0123456789");
+    run_on([&]() -> task<> {
+        auto pair = co_await make_tcp_pair();
+        auto sending = weft::this_loop().spawn(send_file<>, std::ref(pair.ours), file.get(),
+                                               std::uint64_t{2}, std::size_t{3});
+        const auto sent = co_await sending;
+        CHECK(sent == 3);
+        pair.ours.close();
+        const auto text = co_await read_rest(pair.theirs);
+        CHECK(text == "234");
     });
 }
 

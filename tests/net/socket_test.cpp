@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <weft/net/socket.hpp>
 
-#include <optional>
+#include <cerrno>
 #include <system_error>
 #include <utility>
 
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <unistd.h>
 
 #include "support/catch.hpp"
 #include "support/sockets.hpp"
@@ -53,9 +51,6 @@ TEST_CASE("a moved socket takes everything along", "[net][socket]") {
         const auto address = endpoint("10.1.2.3:4");
         first.set_peer(address.data(), address.size());
 
-        first.set_peer(address.data(), sizeof(sockaddr_storage)); // a size that is enough
-        CHECK(first.peer() == address);
-
         unique_socket second(std::move(first));
         CHECK(second.fd() == number);
         CHECK(second.peer() == address);
@@ -71,6 +66,39 @@ TEST_CASE("a moved socket takes everything along", "[net][socket]") {
         CHECK(third.fd() == number);
         co_return;
     });
+}
+
+TEST_CASE("a socket remembers the IP address of its peer", "[net][socket]") {
+    unique_socket socket;
+    CHECK(socket.peer() == endpoint());
+    for (const auto* text : {"10.1.2.3:4", "255.254.0.1:65280", "[fd00:1:2:3:4:5:6:7]:80",
+                             "[::ffff:10.0.0.7]:9", "[fe80::1%70000]:65535"}) {
+        INFO(text);
+        const endpoint address(text);
+        socket.set_peer(address.data(), address.size());
+        CHECK(socket.peer() == address);
+        CHECK(socket.peer().size() == address.size());
+        CHECK(socket.peer().to_string() == text);
+        socket.set_peer(address.data(), sizeof(sockaddr_storage)); // more than it has
+        CHECK(socket.peer() == address);
+    }
+}
+
+TEST_CASE("a socket remembers no peer that has no whole IP address", "[net][socket]") {
+    unique_socket socket;
+    const endpoint before("[fe80::1%7]:80");
+    for (const auto* text : {"unix:/run/socket", "unix:@abstract"}) {
+        const endpoint path(text);
+        socket.set_peer(before.data(), before.size());
+        socket.set_peer(path.data(), path.size());
+        CHECK(socket.peer() == endpoint());
+    }
+    for (const auto* text : {"10.1.2.3:4", "[fd00::7]:80"}) {
+        const endpoint address(text);
+        socket.set_peer(before.data(), before.size());
+        socket.set_peer(address.data(), address.size() - 1);
+        CHECK(socket.peer() == endpoint());
+    }
 }
 
 TEST_CASE("a socket that the system refuses is an error", "[net][socket]") {

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 #include <unistd.h>
@@ -89,7 +90,7 @@ template <class System> struct over_unix {
     }
 };
 
-#define EACH_KIND                                                                               \
+#define EACH_KIND                                                                                 \
     over_memory<on_epoll>, over_tcp<on_epoll>, over_tcp<on_poll>, over_tcp<simulated>,            \
         over_unix<on_epoll>, over_unix<on_poll>, over_unix<simulated>
 

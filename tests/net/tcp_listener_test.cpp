@@ -2,6 +2,9 @@
 #include <weft/net/tcp_listener.hpp>
 
 #include <cerrno>
+#include <chrono>
+#include <functional>
+#include <memory>
 #include <string>
 #include <system_error>
 #include <utility>

@@ -3,8 +3,7 @@
 
 #include <array>
 #include <chrono>
-#include <optional>
-#include <string>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 #include <vector>

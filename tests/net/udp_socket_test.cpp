@@ -2,9 +2,10 @@
 #include <weft/net/udp_socket.hpp>
 
 #include <array>
+#include <chrono>
+#include <span>
 #include <string>
 #include <system_error>
-#include <utility>
 #include <vector>
 
 #include <fcntl.h>

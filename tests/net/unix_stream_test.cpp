@@ -2,11 +2,8 @@
 #include <weft/net/unix_stream.hpp>
 
 #include <array>
-#include <optional>
 #include <string>
 #include <type_traits>
-#include <utility>
-#include <vector>
 
 #include <weft/net/connect.hpp>
 #include <weft/net/unix_listener.hpp>

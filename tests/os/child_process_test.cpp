@@ -2,13 +2,14 @@
 #include <weft/os/child_process.hpp>
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
-#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <tuple>
 #include <utility>
 #include <vector>
 

@@ -19,6 +19,7 @@
 #include <weft/time/yield.hpp>
 
 #include "support/catch.hpp"
+#include "support/descriptors.hpp"
 #include "support/run_on.hpp"
 #include "support/streams.hpp"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <weft/os/run_interruptible.hpp>
 
+#include <chrono>
 #include <string>
 
 #include <signal.h>

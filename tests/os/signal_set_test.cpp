@@ -3,8 +3,9 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
+#include <memory>
 #include <optional>
-#include <string>
 #include <system_error>
 #include <thread>
 #include <vector>

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// Real sockets on loopback, on each reactor; and a system whose calls fail when a test says so.
+// Real connections on loopback; and a system whose calls fail when a test says so.
 #pragma once
 
-#include <cerrno>
 #include <cstddef>
 #include <deque>
 #include <string>
-#include <string_view>
 #include <system_error>
 #include <utility>
 

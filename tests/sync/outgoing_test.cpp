@@ -11,34 +11,21 @@
 
 #include <weft/core/error.hpp>
 #include <weft/coro/task.hpp>
-#include <weft/sync/broadcast.hpp>
-#include <weft/sync/channel.hpp>
 #include <weft/sync/priority_channel.hpp>
 
 #include "support/branches.hpp"
 #include "support/catch.hpp"
+#include "support/ways_to_send.hpp"
 
 using weft::outgoing;
 
 namespace {
 
-/// Who sends, and who receives. More of what they do is in channel_test.cpp and its like.
-struct over_a_channel {
-    weft::channel<int> to{1};
-    auto receive() { return to.receive(); }
-};
-struct over_a_channel_without_room {
-    weft::channel<int> to{0};
-    auto receive() { return to.receive(); }
-};
+// Two more ways; what else each does is in channel_test.cpp and its like.
+using over_a_channel_without_room = over_a_channel<int, 0>;
 struct over_a_priority_channel {
     weft::priority_channel<int> to{1};
     auto receive() { return to.receive(); }
-};
-struct over_a_broadcast {
-    weft::broadcast<int> to{1};
-    weft::broadcast<int>::subscription from = to.subscribe();
-    auto receive() { return from.receive(); }
 };
 
 } // namespace
@@ -77,8 +64,8 @@ TEST_CASE("what a move throws is thrown at its sender, whatever was asked for",
 }
 
 TEMPLATE_TEST_CASE("with an error_code, a send to what is closed throws nothing",
-                   "[sync][outgoing]", over_a_channel, over_a_channel_without_room,
-                   over_a_priority_channel, over_a_broadcast) {
+                   "[sync][outgoing]", over_a_channel<int>, over_a_channel_without_room,
+                   over_a_priority_channel, over_a_broadcast<int>) {
     TestType way;
     branches b;
     std::vector<std::error_code> answers(5, weft::errc::busy);

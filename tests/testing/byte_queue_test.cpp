@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <weft/testing/byte_queue.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -57,6 +58,24 @@ TEST_CASE("bytes go into several buffers as into one", "[testing][byte_queue]") 
     CHECK(std::string(last, 3) == "cde"); // nothing was left for it
     CHECK(none[0] == '-');
     CHECK(queue.pop({parts, 3}) == 0);
+}
+
+TEST_CASE("bytes leave a queue in the order in which they came", "[testing][byte_queue]") {
+    byte_queue queue;
+    std::string in, out;
+    for (int round = 0; round < 200; ++round) {
+        std::string chunk(static_cast<std::size_t>(round * 7 % 3000), static_cast<char>(round));
+        in += chunk;
+        push(queue, chunk);
+        char first[100], second[900];
+        const iovec parts[] = {{first, sizeof first}, {second, sizeof second}};
+        const auto size = queue.pop({parts, 2});
+        out.append(first, std::min<std::size_t>(size, 100));
+        if (size > 100) out.append(second, size - 100);
+    }
+    out += text_of(queue.pop(queue.size()));
+    CHECK(in == out);
+    CHECK(queue.empty());
 }
 
 TEST_CASE("what is only looked at stays", "[testing][byte_queue]") {

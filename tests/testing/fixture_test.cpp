@@ -7,7 +7,6 @@
 #include <memory>
 #include <optional>
 #include <stdexcept>
-#include <string>
 
 #include <weft/core/error.hpp>
 #include <weft/coro/join_handle.hpp>

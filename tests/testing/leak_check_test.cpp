@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include <weft/core/frame_pool.hpp>
 #include <weft/testing/tracked.hpp>

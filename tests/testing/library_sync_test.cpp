@@ -16,10 +16,8 @@
 #include <chrono>
 #include <cstddef>
 #include <exception>
-#include <optional>
 #include <stdexcept>
 #include <system_error>
-#include <utility>
 
 #include <weft/compose/when_all.hpp>
 #include <weft/compose/with_task_group.hpp>
@@ -32,6 +30,7 @@
 #include <weft/time/yield.hpp>
 
 #include "support/library_sweeps.hpp"
+#include "support/ways_to_send.hpp"
 
 using namespace library_sweeps;
 using namespace std::chrono_literals;
@@ -427,16 +426,6 @@ struct broadcast_to_the_slow : scenario {
     }
 };
 
-struct over_a_channel {
-    weft::channel<tracked> to{1};
-    auto receive() { return to.receive(); }
-};
-struct over_a_broadcast {
-    weft::broadcast<tracked> to{1};
-    weft::broadcast<tracked>::subscription from = to.subscribe();
-    auto receive() { return from.receive(); }
-};
-
 /// Senders that are refused while they wait, and that come when it is closed: they hear of it by a
 /// code.
 template <class Way>
@@ -535,8 +524,8 @@ SWEEP_LIBRARY(priority_channel_order, "a priority_channel with an order")
 SWEEP_LIBRARY(broadcast_waits, "a broadcast that waits")
 SWEEP_LIBRARY(broadcast_to_the_slow<weft::lagging::drop_oldest>, "a broadcast that drops")
 SWEEP_LIBRARY(broadcast_to_the_slow<weft::lagging::disconnect>, "a broadcast that disconnects")
-SWEEP_LIBRARY(sends_with_codes<over_a_channel>, "channel.send with a code")
-SWEEP_LIBRARY(sends_with_codes<over_a_broadcast>, "broadcast.send with a code")
+SWEEP_LIBRARY(sends_with_codes<over_a_channel<tracked>>, "channel.send with a code")
+SWEEP_LIBRARY(sends_with_codes<over_a_broadcast<tracked>>, "broadcast.send with a code")
 SWEEP_LIBRARY(oneshot_receive, "oneshot.receive")
 
 } // namespace

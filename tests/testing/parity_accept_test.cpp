@@ -4,10 +4,8 @@
 // as in the system.
 #include <weft/testing/simulation.hpp>
 
-#include <string>
 #include <string_view>
 #include <system_error>
-#include <utility>
 
 #include <sys/socket.h>
 

@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 
 #include <weft/net/endpoint.hpp>
-#include <weft/testing/byte_queue.hpp>
 
 #include "support/catch.hpp"
 
@@ -75,21 +74,3 @@ TEST_CASE("a link has latency and a bandwidth that all who use it share",
     CHECK(arrival(1, 3, 100) == 5ms);
 }
 
-TEST_CASE("bytes leave a queue in the order in which they came", "[testing][byte_queue]") {
-    weft::testing::byte_queue queue;
-    std::string in, out;
-    for (int round = 0; round < 200; ++round) {
-        std::string chunk(static_cast<std::size_t>(round * 7 % 3000), static_cast<char>(round));
-        in += chunk;
-        queue.push(chunk.data(), chunk.size());
-        char first[100], second[900];
-        const iovec parts[] = {{first, sizeof first}, {second, sizeof second}};
-        const auto size = queue.pop({parts, 2});
-        out.append(first, std::min<std::size_t>(size, 100));
-        if (size > 100) out.append(second, size - 100);
-    }
-    const auto rest = queue.pop(queue.size());
-    out.append(reinterpret_cast<const char*>(rest.data()), rest.size());
-    CHECK(in == out);
-    CHECK(queue.empty());
-}

@@ -12,6 +12,7 @@
 #include <weft/core/error.hpp>
 #include <weft/core/frame_pool.hpp>
 #include <weft/core/prepared.hpp>
+#include <weft/core/source_place.hpp>
 #include <weft/coro/generator_body.hpp>
 
 namespace weft {
@@ -102,21 +103,18 @@ struct async_generator<T>::promise_type : generator_frame<T>, frame_pool::alloca
         this->error = std::current_exception();
     }
 
-    auto yield_value(T&& element,
-                     source_place at = __builtin_source_location()) noexcept {
+    auto yield_value(T&& element, source_place at = __builtin_source_location()) noexcept {
         this->awaits_at = to_location(at);
         return yield_element<T, nothing>(std::addressof(element));
     }
-    auto yield_value(const T& element,
-                     source_place at = __builtin_source_location())
+    auto yield_value(const T& element, source_place at = __builtin_source_location())
         requires std::copy_constructible<T>
     {
         this->awaits_at = to_location(at);
         return yield_element<T, T>(element);
     }
     template <class A>
-    decltype(auto) await_transform(A&& awaitable,
-                                   source_place at = __builtin_source_location()) {
+    decltype(auto) await_transform(A&& awaitable, source_place at = __builtin_source_location()) {
         return awaits_in_branch::adapt(*this, std::forward<A>(awaitable), at);
     }
 

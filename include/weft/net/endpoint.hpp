@@ -25,6 +25,8 @@
 
 namespace weft {
 
+class unique_socket;
+
 /// Where a socket is or goes to: an IP address and a port, or a unix path. No names of hosts: for
 /// these there is `resolve`.
 ///
@@ -82,6 +84,8 @@ public:
     }
 
 private:
+    friend unique_socket; // keeps less of one, and makes it from that
+
     static endpoint v4(std::uint32_t address, std::uint16_t port) noexcept;
     static endpoint v6(const in6_addr& address, std::uint16_t port, std::uint32_t scope) noexcept;
 

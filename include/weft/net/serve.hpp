@@ -125,7 +125,8 @@ task<accepted_t<L>> accept_one(L& listener) {
 template <class L, class F>
 task<> accept_clients(L& listener, service<F>& offered, task_group& clients) {
     for (;;) {
-        admission<F> admitted(offered, co_await offered.permits.acquire());
+        auto permit = co_await offered.permits.acquire();
+        admission<F> admitted(offered, std::move(permit));
         auto client = co_await accept_one(listener);
         clients.spawn(handle_client{}, std::move(client), std::move(admitted));
     }

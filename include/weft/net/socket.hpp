@@ -93,7 +93,10 @@ private:
         sa_family_t family = AF_UNSPEC;
         in_port_t port = 0;
         std::uint32_t scope = 0;
-        in6_addr address{}; // or an in_addr
+        union {
+            in6_addr six{};
+            in_addr four;
+        };
     };
 
     system_calls* calls_ = nullptr;
@@ -215,20 +218,12 @@ inline endpoint unique_socket::local_endpoint() const {
 }
 
 inline endpoint unique_socket::peer() const noexcept {
-    if (peer_.family == AF_INET) {
-        sockaddr_in v4{};
-        v4.sin_family = AF_INET;
-        v4.sin_port = peer_.port;
-        std::memcpy(&v4.sin_addr, &peer_.address, sizeof v4.sin_addr);
-        return endpoint(reinterpret_cast<const sockaddr*>(&v4), sizeof v4);
+    const auto port = ntohs(peer_.port);
+    switch (peer_.family) {
+    case AF_INET: return endpoint::v4(ntohl(peer_.four.s_addr), port);
+    case AF_INET6: return endpoint::v6(peer_.six, port, peer_.scope);
+    default: return {};
     }
-    if (peer_.family != AF_INET6) return {};
-    sockaddr_in6 v6{};
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = peer_.port;
-    v6.sin6_scope_id = peer_.scope;
-    v6.sin6_addr = peer_.address;
-    return endpoint(reinterpret_cast<const sockaddr*>(&v6), sizeof v6);
 }
 
 inline void unique_socket::set_peer(const sockaddr* address, socklen_t size) noexcept {
@@ -236,10 +231,10 @@ inline void unique_socket::set_peer(const sockaddr* address, socklen_t size) noe
     if (sockaddr_in v4; address->sa_family == AF_INET && size >= sizeof v4) {
         std::memcpy(&v4, address, sizeof v4);
         peer_ = {AF_INET, v4.sin_port, 0, {}};
-        std::memcpy(&peer_.address, &v4.sin_addr, sizeof v4.sin_addr);
+        peer_.four = v4.sin_addr;
     } else if (sockaddr_in6 v6; address->sa_family == AF_INET6 && size >= sizeof v6) {
         std::memcpy(&v6, address, sizeof v6);
-        peer_ = {AF_INET6, v6.sin6_port, v6.sin6_scope_id, v6.sin6_addr};
+        peer_ = {AF_INET6, v6.sin6_port, v6.sin6_scope_id, {v6.sin6_addr}};
     }
 }
 
