@@ -28,7 +28,7 @@ inline binding* branch::bindings() const noexcept {
 
 template <class Op>
 bool branch::begin(Op& op, frame* waiter) noexcept {
-    if (flags_ & (cancel_flag | destroying_flag)) [[unlikely]]
+    if (may_not_begin()) [[unlikely]]
         return stop_before_operation(waiter);
     op.branch_ = this;
     // Until it has started, the branch runs: whoever cancels it meanwhile only leaves a mark.
@@ -47,7 +47,7 @@ bool branch::begin(Op& op, frame* waiter) noexcept {
 
 template <class Op>
 std::coroutine_handle<> branch::begin_transfer(Op& op, frame* waiter) noexcept {
-    if (flags_ & (cancel_flag | destroying_flag)) [[unlikely]] {
+    if (may_not_begin()) [[unlikely]] {
         stop_before_operation(waiter);
         return std::noop_coroutine();
     }
@@ -126,9 +126,14 @@ inline void scheduler::run(runnable& item) noexcept {
     if ((item.flags_ & special) == branch::frames_flag) [[likely]] {
         auto& waiting = static_cast<branch&>(item);
         thread.current = &waiting;
+        item.flags_ |= branch::started_flag; // as a rule it is
         waiting.leaf_->handle().resume();
+    } else if (item.flags_ & branch::branch_flag) {
+        auto& other = static_cast<branch&>(item);
+        thread.current = &other;
+        other.run();
     } else {
-        thread.current = item.flags_ & branch::branch_flag ? static_cast<branch*>(&item) : nullptr;
+        thread.current = nullptr;
         item.run();
     }
 }

@@ -84,6 +84,11 @@ public:
     /// Whether it ended with an error, and with which.
     bool has_failed() const noexcept { return flags_ & failed_flag; }
     virtual std::exception_ptr error() const noexcept = 0;
+    /// For the destructor of who should have taken the error, and was dropped before.
+    void report_lost_error() const noexcept {
+        if (!has_failed()) return;
+        if (auto lost = error()) report_unhandled(std::move(lost), name());
+    }
 
     // For operations.
 
@@ -138,6 +143,8 @@ public:
         return std::noop_coroutine();
     }
     bool is_destroying() const noexcept { return flags_ & destroying_flag; }
+    /// Whether an operation that begins now would have to stop: see `begin`.
+    bool may_not_begin() const noexcept { return flags_ & (cancel_flag | destroying_flag); }
     /// A coroutine that is being destroyed goes on: an exception was caught in it.
     [[noreturn]] static void terminate_resumed() noexcept {
         terminate_with("a destructor threw while a cancel destroyed its coroutine");
@@ -175,17 +182,17 @@ protected:
 
     // What derived classes keep here, because there is room: their bits, and a count of uses.
     enum : unsigned {
-        made_flag = 1024,     // child: what it awaits has been made
-        joined_flag = 2048,   // spawned: somebody has received the outcome
-        starting_flag = 4096, // spawned: somebody waits for it to start
+        made_flag = 1024,     // child: what it awaits has been made, and not destroyed
+        unmade_flag = 2048,   // child: making what it awaits has failed
+        settled_flag = 4096,  // spawned: it has ended, and keeps how
+        joined_flag = 8192,   // spawned: somebody has received the outcome
+        starting_flag = 16384, // spawned: somebody waits for it to start
     };
     bool has(unsigned flag) const noexcept { return flags_ & flag; }
     void set(unsigned flag, bool on = true) noexcept {
         flags_ = on ? flags_ | flag : flags_ & ~flag;
     }
     unsigned& uses() noexcept { return uses_; }
-
-    void set_owner(branch_owner& owner) noexcept { owner_ = &owner; }
 
 private:
     friend branch_owner;
@@ -223,6 +230,7 @@ private:
         return !operation_ && !is_queued() && loop().next_ != this && is_started() && !is_done() &&
                !(flags_ & joining_flag);
     }
+    void leave_behind() noexcept;
     branch* newest_child() const noexcept;
     void wait_for(operation_base& op) noexcept;
     [[gnu::cold]] void withdraw_begun() noexcept;

@@ -17,6 +17,11 @@
 namespace weft {
 
 inline branch::~branch() {
+    if (newest_group_ || notes_) [[unlikely]]
+        leave_behind();
+}
+
+[[gnu::noinline]] inline void branch::leave_behind() noexcept {
     // Groups of which somebody else takes care outlive the branch that made them.
     while (newest_group_) newest_group_->leave_branch();
     delete notes_;
@@ -67,7 +72,7 @@ inline void branch::cancel_waiting(scheduler& loop) noexcept {
 }
 
 // Its turn to end: groups made in it end first, because their children may refer to its locals.
-inline void branch::unwind() noexcept {
+[[gnu::noinline]] inline void branch::unwind() noexcept {
     if (cancel_groups()) {
         flags_ |= joining_flag;
         return;
@@ -169,7 +174,7 @@ inline void branch_owner::forget(branch& child) noexcept {
     static_cast<list_hook<sibling>&>(child).unlink();
 }
 
-inline void branch_owner::enqueue(branch& child) noexcept { loop_->enqueue(child); }
+inline void branch_owner::enqueue(branch& child) noexcept { loop_->append(child); }
 
 inline void branch_owner::leave_branch() noexcept {
     if (!registered_) return;

@@ -49,9 +49,8 @@ private:
     std::size_t uses_ = 1;
 };
 
-/// What only few branches have: a name, values bound for them, a place of their own where they were
-/// cancelled. Kept apart, because every child
-/// pays for the bytes of a branch.
+/// What only few branches have: a name, values bound for them, a place of their own where they
+/// were cancelled. Kept apart, because every child pays for the bytes of a branch.
 struct branch_notes : frame_pool::allocated {
     branch_notes() = default;
     branch_notes(const branch_notes&) = delete;

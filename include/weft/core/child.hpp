@@ -50,15 +50,11 @@ public:
     const weft::outcome<T>& outcome() const noexcept { return outcome_; }
     std::exception_ptr error() const noexcept override { return outcome_.error(); }
 
-    /// For the destructor of who should have taken the outcome, and was dropped before.
-    void report_lost_error() noexcept {
-        if (auto error = outcome_.error()) report_unhandled(std::move(error), this->name());
-    }
-
 protected:
     using branch::branch;
     ~result_branch() = default;
 
+private:
     weft::outcome<T> outcome_;
 };
 
@@ -79,9 +75,16 @@ public:
     template <class... BaseArgs>
     explicit child(branch_owner& owner, A&& source, BaseArgs&&... base) noexcept(
         std::is_nothrow_move_constructible_v<A>)
-        : Base(owner, std::forward<BaseArgs>(base)...), held_(std::move(source)) {}
+        : Base(owner, std::forward<BaseArgs>(base)...), held_(std::move(source)) {
+        if constexpr (is_task) {
+            held_.awaiter.put_into(*this);
+            this->set(this->made_flag);
+        }
+    }
     child(child&&) = delete;
-    ~child() { clear(); }
+    ~child() {
+        if (!this->is_done()) destroy_held();
+    }
 
     /// Starts it from within its parent. Null: it is complete.
     std::coroutine_handle<> start_here() noexcept {
@@ -94,16 +97,29 @@ protected:
     std::coroutine_handle<> start() noexcept override;
     void end(ending how) noexcept override;
 
+    /// Whether nothing has to be done about how it ended, if nobody asks for that: it has not
+    /// failed, and the end of its result has no effect.
+    bool ends_quietly(ending how) const noexcept {
+        if (how != ending::finished) return true;
+        if constexpr (gives_outcome && (std::is_void_v<result> || std::is_reference_v<result> ||
+                                        std::is_trivially_destructible_v<result>))
+            return this->has(this->made_flag) && !held_.awaiter.has_failed();
+        else
+            return false;
+    }
     /// Takes the result of what has completed, and destroys what produced it.
     void collect() noexcept;
     /// Keeps how it ended, and destroys what it ran.
     void settle(ending how) noexcept {
         if (how == ending::finished) return collect();
         clear();
-        this->outcome_.set_cancelled();
+        this->outcome().set_cancelled();
     }
-    /// Destroys what it runs; its frames are gone or have never begun.
-    void clear() noexcept;
+    /// Destroys what it ran; its frames are gone or at their end.
+    void clear() noexcept {
+        this->set_done();
+        destroy_held();
+    }
 
 private:
     // An operation that a callable returns is its own awaiter, made in its place.
@@ -118,19 +134,18 @@ private:
             else
                 return std::type_identity<decltype(to_awaiter(std::declval<awaitable>()))>();
         }())::type;
-    // The awaiter of a task takes all that the task has: it can take its place, too.
-    static constexpr bool takes_place = !calls && requires(std::remove_reference_t<awaiter>& own) {
-        own.take_outcome();
-    };
+    static constexpr bool gives_outcome =
+        requires(std::remove_reference_t<awaiter>& own) { own.take_outcome(); };
+    // Its awaiter takes all that a task has: it can stand in the task's place from the beginning.
+    static constexpr bool is_task = !calls && gives_outcome;
     // An awaiter that `co_await` would only refer to is kept by its source.
     using kept_awaiter = std::conditional_t<std::is_reference_v<awaiter>, nothing, awaiter>;
     static_assert(!std::is_reference_v<awaiter> || !calls,
                   "a callable for a fork must return an awaitable by value");
 
-    union one_place {
-        explicit one_place(A&& from) : source(std::move(from)) {}
-        ~one_place() {}
-        A source;
+    union task_place {
+        explicit task_place(A&& from) : awaiter(std::move(from).operator co_await()) {}
+        ~task_place() {}
         kept_awaiter awaiter;
     };
     struct two_places {
@@ -141,38 +156,45 @@ private:
         };
         union {
             kept_awaiter awaiter;
+            std::exception_ptr error; // why there is none
         };
     };
 
-    std::conditional_t<takes_place, one_place, two_places> held_;
+    void make_awaiter_now();
+    void destroy_held() noexcept;
+
+    std::conditional_t<is_task, task_place, two_places> held_;
 };
 
 // Implementation ------------------------------------------------------------
 
 template <forkable A, class Base>
-std::coroutine_handle<> child<A, Base>::start() noexcept {
-    bool made = false;
-    guarded(
-        [&] {
-            auto* place = static_cast<void*>(std::addressof(held_.awaiter));
-            if constexpr (calls && is_operation) {
-                ::new (place) kept_awaiter(held_.source());
-            } else if constexpr (calls) {
-                ::new (place) kept_awaiter(to_awaiter(held_.source()));
-            } else if constexpr (takes_place) {
-                A taken = std::move(held_.source);
-                held_.source.~A();
-                ::new (place) kept_awaiter(to_awaiter(std::move(taken)));
-            } else {
-                ::new (place) kept_awaiter(to_awaiter(std::move(held_.source)));
-            }
-            made = true;
-        },
-        [&](std::exception_ptr error) { this->outcome_.set_error(std::move(error)); });
-    if (!made) return nullptr;
+void child<A, Base>::make_awaiter_now() {
+    auto* place = static_cast<void*>(std::addressof(held_.awaiter));
+    if constexpr (calls && is_operation)
+        ::new (place) kept_awaiter(held_.source());
+    else if constexpr (calls)
+        ::new (place) kept_awaiter(to_awaiter(held_.source()));
+    else
+        ::new (place) kept_awaiter(to_awaiter(std::move(held_.source)));
     this->set(this->made_flag);
-    if constexpr (!std::derived_from<kept_awaiter, operation_base>)
-        return held_.awaiter.start(*this); // a task: frames of its own
+}
+
+template <forkable A, class Base>
+std::coroutine_handle<> child<A, Base>::start() noexcept {
+    if constexpr (!is_task) {
+        guarded([&] { make_awaiter_now(); },
+                [&](std::exception_ptr error) {
+                    ::new (static_cast<void*>(std::addressof(held_.error)))
+                        std::exception_ptr(std::move(error));
+                    this->set(this->unmade_flag);
+                });
+        if (!this->has(this->made_flag)) return nullptr;
+    }
+    if constexpr (is_task)
+        return this->transfer(*this->leaf());
+    else if constexpr (!std::derived_from<kept_awaiter, operation_base>)
+        return held_.awaiter.start(*this);
     else if constexpr (std::is_same_v<decltype(held_.awaiter.start(*this)), bool>)
         return this->begin(held_.awaiter, nullptr) ? std::coroutine_handle<>(std::noop_coroutine())
                                                    : std::coroutine_handle<>();
@@ -182,26 +204,34 @@ std::coroutine_handle<> child<A, Base>::start() noexcept {
 
 template <forkable A, class Base>
 void child<A, Base>::collect() noexcept {
+    auto& outcome = this->outcome();
+    if constexpr (!is_task)
+        if (this->has(this->unmade_flag)) outcome.set_error(held_.error);
     if (this->has(this->made_flag)) {
         // A task's outcome is moved as it is: no error is thrown on the way.
-        if constexpr (requires { held_.awaiter.take_outcome(); })
-            guarded([&] { this->outcome_ = held_.awaiter.take_outcome(); },
-                    [&](std::exception_ptr error) { this->outcome_.set_error(std::move(error)); });
+        if constexpr (gives_outcome)
+            guarded([&] { outcome = held_.awaiter.take_outcome(); },
+                    [&](std::exception_ptr error) { outcome.set_error(std::move(error)); });
         else
-            this->outcome_.set_from([&]() -> result { return held_.awaiter.await_resume(); });
+            outcome.set_from([&]() -> result { return held_.awaiter.await_resume(); });
     }
-    if (this->outcome_.has_error()) [[unlikely]]
+    if (outcome.has_error()) [[unlikely]]
         this->set_failed();
     clear();
 }
 
 template <forkable A, class Base>
-void child<A, Base>::clear() noexcept {
-    if (this->is_done()) return;
-    this->set_done();
-    const bool made = this->has(this->made_flag);
-    if (made) held_.awaiter.kept_awaiter::~kept_awaiter();
-    if (!made || !takes_place) held_.source.~A();
+void child<A, Base>::destroy_held() noexcept {
+    if constexpr (is_task) {
+        if (this->is_started() || this->is_destroying())
+            held_.awaiter.kept_awaiter::~kept_awaiter();
+        else
+            held_.awaiter.destroy_unstarted();
+    } else {
+        if (this->has(this->made_flag)) held_.awaiter.kept_awaiter::~kept_awaiter();
+        if (this->has(this->unmade_flag)) held_.error.~exception_ptr();
+        held_.source.~A();
+    }
 }
 
 template <forkable A, class Base>

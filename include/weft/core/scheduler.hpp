@@ -70,6 +70,12 @@ public:
         ready_.push_back(item);
     }
 
+    /// The same for an item that is in no queue for sure.
+    void append(runnable& item) noexcept {
+        assert(thread_ == &this_execution && "a loop was used from a thread that is not its own");
+        ready_.push_back(item);
+    }
+
     /// Lets `item` run next, before everything that is queued, as soon as the stack has unwound.
     void run_next(runnable& item) noexcept {
         if (next_) {

@@ -65,19 +65,10 @@ public:
         return text.data();
     }
 
-    /// Starts `source` as a child when its turn comes.
+    /// Starts `source` as a child when its turn comes: not before the caller returns to the loop.
     /// Errors  Throws `closed_error` if the group is cancelled; `source` is destroyed unstarted.
-    /// `prepare(child)` is called before it can run.
-    template <forkable A, class Prepare>
-    void spawn_child(A source, Prepare&& prepare);
     template <forkable A>
-    join_handle<fork_result_t<A>> spawn_child(A source) {
-        join_handle<fork_result_t<A>> handle;
-        spawn_child(std::move(source), [&](spawned_branch<fork_result_t<A>>& child) {
-            handle = join_handle<fork_result_t<A>>(child);
-        });
-        return handle;
-    }
+    spawned_branch<fork_result_t<A>>& spawn_child(A&& source);
 
     inline void child_ended(branch& child, ending how) noexcept override;
 
@@ -102,6 +93,12 @@ private:
     template <class A>
     class spawned;
 
+    [[noreturn]] static void refuse();
+    void child_failed(branch& child) noexcept;
+    void last_child_ended() noexcept;
+    template <class Child>
+    void inherit_bindings(Child* fresh);
+
     std::exception_ptr first_error_;
     std::vector<std::exception_ptr> errors_; // on_error::collect only
     std::size_t size_ = 0;
@@ -122,7 +119,16 @@ public:
 
 private:
     void end(ending how) noexcept override {
+        if (this->uses() != 0 || !this->ends_quietly(how)) return end_and_tell(how);
+        // Nobody will ever ask for the result.
+        this->clear();
+        this->report(how);
+        delete this;
+    }
+    [[gnu::noinline]] void end_and_tell(ending how) noexcept {
         this->keep(); // until everybody has been told; what dies here may have its last handle
+        typename base::joiners waiting;
+        this->make_room_for_outcome(waiting);
         this->settle(how);
         // In a group that cancels, the group gets every error, whoever else joins the child; that
         // of a child that is being started is the starter's.
@@ -130,7 +136,7 @@ private:
         owner.excused_ = this->is_starting();
         if (owner.policy_ != on_error::report || owner.excused_) this->set_error_taken();
         this->report(how);
-        this->wake_joiners();
+        while (!waiting.empty()) waiting.pop_front().child_done();
         if (this->forgo()) dismiss();
     }
     void dismiss() noexcept override {
@@ -139,21 +145,30 @@ private:
     }
 };
 
-template <forkable A, class Prepare>
-void group::spawn_child(A source, Prepare&& prepare) {
-    if (cancelled_)
-        raise<closed_error>("spawn into a group that is cancelled or finished",
-                            errc::group_closed);
+[[gnu::noinline]] inline void group::refuse() {
+    raise<closed_error>("spawn into a group that is cancelled or finished", errc::group_closed);
+}
+
+template <forkable A>
+spawned_branch<fork_result_t<A>>& group::spawn_child(A&& source) {
+    if (cancelled_) [[unlikely]]
+        refuse();
     auto* fresh = new spawned<A>(*this, std::move(source));
+    if (binding::alive != 0) [[unlikely]]
+        inherit_bindings(fresh);
+    adopt(*fresh);
+    ++size_;
+    enqueue(*fresh);
+    return *fresh;
+}
+
+template <class Child>
+[[gnu::noinline]] void group::inherit_bindings(Child* fresh) {
     guarded([&] { fresh->inherit_bindings(); },
             [&](std::exception_ptr error) {
                 delete fresh;
                 std::rethrow_exception(error);
             });
-    prepare(*fresh);
-    adopt(*fresh);
-    ++size_;
-    enqueue(*fresh);
 }
 
 inline group::~group() {
@@ -164,9 +179,16 @@ inline group::~group() {
 
 inline void group::child_ended(branch& child, ending how) noexcept {
     --size_;
-    if (child.has_failed() && policy_ != on_error::report && !excused_)
-        record_error(child.error(), child.name());
-    if (how == ending::dropped || size_ != 0) return;
+    if (child.has_failed()) [[unlikely]]
+        child_failed(child);
+    if (size_ == 0 && how != ending::dropped) last_child_ended();
+}
+
+[[gnu::noinline]] inline void group::child_failed(branch& child) noexcept {
+    if (policy_ != on_error::report && !excused_) record_error(child.error(), child.name());
+}
+
+[[gnu::noinline]] inline void group::last_child_ended() noexcept {
     group_emptied();
     emptied();
 }

@@ -34,8 +34,17 @@ protected:
 
 /// A branch spawned by a group: it keeps its result for whoever has its handle.
 template <class T>
-class spawned_branch : public result_branch<T> {
+class spawned_branch : public branch {
 public:
+    /// Precondition: it has ended.
+    weft::outcome<T>& outcome() noexcept {
+        assert(this->has(this->settled_flag));
+        return end_.outcome;
+    }
+    std::exception_ptr error() const noexcept override {
+        return this->has_failed() ? end_.outcome.error() : nullptr;
+    }
+
     /// Handles and joins use it; when nobody does and it has ended, it is destroyed.
     void keep() noexcept { ++this->uses(); }
     void release() noexcept {
@@ -52,22 +61,37 @@ public:
     void set_starting(bool starting) noexcept { this->set(this->starting_flag, starting); }
     bool is_starting() const noexcept { return this->has(this->starting_flag); }
 
-    void add(detail::joiner& joiner) noexcept { joiners_.push_back(joiner); }
+    /// Precondition: it has not ended.
+    void add(detail::joiner& joiner) noexcept { end_.joiners.push_back(joiner); }
 
 protected:
-    using result_branch<T>::result_branch;
+    using joiners = intrusive_list<detail::joiner, detail::joining>;
+
+    explicit spawned_branch(branch_owner& owner) noexcept : branch(owner) {}
+    ~spawned_branch() {
+        if (this->has(this->settled_flag)) end_.outcome.~outcome();
+    }
 
     /// Ends a use; returns whether it was the last one.
     bool forgo() noexcept { return --this->uses() == 0; }
-    void wake_joiners() noexcept {
-        while (!joiners_.empty()) joiners_.pop_front().child_done();
+    /// It has ended: those who waited for that make room for the outcome.
+    void make_room_for_outcome(joiners& waiting) noexcept {
+        waiting.append(end_.joiners);
+        ::new (static_cast<void*>(std::addressof(end_.outcome))) weft::outcome<T>();
+        this->set(this->settled_flag);
     }
 
 private:
     /// Destroys it, and reports an error that nobody has received.
     virtual void dismiss() noexcept = 0;
 
-    intrusive_list<detail::joiner, detail::joining> joiners_;
+    union place {
+        place() noexcept : joiners() {}
+        ~place() {} // an empty list has nothing to destroy
+        spawned_branch::joiners joiners;
+        weft::outcome<T> outcome;
+    };
+    place end_;
 };
 
 namespace detail {

@@ -122,13 +122,11 @@ public:
         bool spawned = false;
         guarded(
             [&] {
-                group_->spawn_child(call(state_, std::move(callable_), std::move(args_)),
-                                    [this](spawned_branch<child_result>& child) {
-                                        child_ = &child;
-                                        child_->keep();
-                                        child_->set_starting(true);
-                                        child_->add(*this);
-                                    });
+                child_ = &group_->spawn_child(
+                    call(state_, std::move(callable_), std::move(args_)));
+                child_->keep();
+                child_->set_starting(true);
+                child_->add(*this);
                 spawned = true;
             },
             [&](std::exception_ptr error) { value_.set_error(std::move(error)); });

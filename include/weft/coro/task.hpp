@@ -15,6 +15,7 @@
 #include <weft/core/foreign.hpp>
 #include <weft/core/frame_pool.hpp>
 #include <weft/core/outcome.hpp>
+#include <weft/core/source_place.hpp>
 
 namespace weft {
 
@@ -207,14 +208,21 @@ public:
 
     outcome<T>&& take_outcome() noexcept { return std::move(child_.promise().result); }
 
-    /// Starts it as the outermost frame of a branch.
-    std::coroutine_handle<> start(branch& on) noexcept {
+    /// Makes it the outermost frame of a branch.
+    void put_into(branch& whole) noexcept {
         frame& outermost = child_.promise();
-        outermost.in = &on;
+        outermost.in = &whole;
         outermost.parent = nullptr;
-        on.set_leaf(outermost);
-        return on.transfer(outermost);
+        whole.set_leaf(outermost);
     }
+    /// Starts it as that.
+    std::coroutine_handle<> start(branch& on) noexcept {
+        put_into(on);
+        return on.transfer(child_.promise());
+    }
+    bool has_failed() const noexcept { return child_.promise().result.has_error(); }
+    /// Instead of the destructor, if it has not begun.
+    void destroy_unstarted() noexcept { detail::destroy_unstarted(child_.promise()); }
 
 private:
     std::coroutine_handle<promise> child_;

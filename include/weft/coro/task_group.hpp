@@ -50,7 +50,7 @@ public:
     ///         destroyed unstarted.
     template <class T>
     join_handle<T> spawn(task<T> child) {
-        return spawn_child(std::move(child));
+        return join_handle<T>(spawn_child(std::move(child)));
     }
 
     /// Adds `f(args...)`. Both are kept in the child: `f` is called as an lvalue, the arguments as
@@ -58,8 +58,9 @@ public:
     template <class F, class... Args>
         requires std::invocable<std::decay_t<F>&, std::decay_t<Args>...>
     join_handle<call_result_t<F, std::decay_t<Args>...>> spawn(F&& f, Args&&... args) {
-        return spawn_child(bound_call<std::decay_t<F>, std::decay_t<Args>...>(
-            std::forward<F>(f), std::forward<Args>(args)...));
+        return join_handle<call_result_t<F, std::decay_t<Args>...>>(
+            spawn_child(bound_call<std::decay_t<F>, std::decay_t<Args>...>(
+                std::forward<F>(f), std::forward<Args>(args)...)));
     }
     void spawn(...) = delete; // (task) or (f, args...): f makes a task; for a T& pass std::ref(x)
 

@@ -69,7 +69,7 @@ public:
     /// is armed; it then counts as armed last.
     void arm(timer& t, std::int64_t deadline) noexcept;
 
-    bool empty() noexcept { return earliest() == nullptr; }
+    bool empty() noexcept { return near_.empty() && (depth_ == 0 || !find_earliest()); }
 
     /// Returns the earliest deadline; nothing if no timer is armed. Not const: it sorts.
     std::optional<std::int64_t> next_deadline() noexcept;

@@ -8,8 +8,8 @@ namespace weft {
 
 class yield_operation final : public operation<yield_operation> {
 public:
-    bool start(branch&) noexcept {
-        complete();
+    bool start(branch& self) noexcept {
+        self.loop().append(self);
         return false;
     }
     bool withdraw() noexcept override { return true; }
