@@ -46,7 +46,8 @@ TEST_CASE("a refusal is thrown, or goes to the error_code", "[sync][outgoing]") 
     std::error_code answer;
     outgoing<int> quiet(1, &answer);
     outgoing<int> loud(1, nullptr);
-    quiet.refused = loud.refused = true;
+    quiet.refuse();
+    loud.refuse();
 
     quiet.finish("closed");
     CHECK(answer == weft::errc::closed);

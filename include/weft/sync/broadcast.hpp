@@ -213,7 +213,10 @@ broadcast<T>::broadcast(std::size_t capacity, lagging policy)
 
 template <class T>
 bool broadcast<T>::accept(sending& sender) noexcept {
-    if (closed_) return sender.refused = true;
+    if (closed_) {
+        sender.refuse();
+        return true;
+    }
     if (policy_ == lagging::wait && items_.size() + 1 == items_.capacity()) return false;
     put(sender);
     return true;

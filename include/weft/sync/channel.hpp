@@ -73,7 +73,7 @@ public:
     bool closed() const noexcept { return closed_; }
 
     /// How many items are in it.
-    std::size_t size() const noexcept { return size_; }
+    std::size_t size() const noexcept { return order_ ? order_->size() : items_.size(); }
 
 protected:
     using stored = std::remove_cv_t<T>;
@@ -92,10 +92,14 @@ protected:
         : items_(0), order_(&items), capacity_(capacity) {}
 
 private:
+    bool is_full() const noexcept { return size() == capacity_; }
+    /// Whether it holds nothing back: there is room, and nobody waits for the item.
+    bool passes() const noexcept { return !items_.full() && !closed_ && receivers_.empty(); }
     bool accept(sending& sender) noexcept;
     bool provide(receiving& receiver) noexcept;
     void put(stored& item);
     std::optional<T> take();
+    std::optional<T> take_greatest();
     void hand_over(stored& item);
     bool try_put(stored& item);
     bool try_put(const stored& item) {
@@ -108,7 +112,6 @@ private:
     ring<stored> items_;
     order* order_ = nullptr; // null: `items_`
     std::size_t capacity_;
-    std::size_t size_ = 0;
     std::size_t reserved_ = 0; // how many of the items are promised to receivers that were woken
     bool closed_ = false;
     wait_queue senders_;   // nobody, if there is room
@@ -123,7 +126,15 @@ struct channel<T>::sending : outgoing<stored> {
         : outgoing<stored>(std::move(sent), answer), target(to) {}
 
     wait_queue& queue() noexcept { return target->senders_; }
-    bool begin() noexcept { return target->accept(*this); }
+    bool begin() noexcept {
+        if (!target->passes()) [[unlikely]]
+            return target->accept(*this);
+        this->attempt([this](stored& item) noexcept(
+                          std::is_nothrow_move_constructible_v<stored>) {
+            target->items_.push_back(std::move(item));
+        });
+        return true;
+    }
     void result() { this->finish("the channel is closed"); }
     static constexpr const char* name = "channel.send";
 
@@ -137,11 +148,15 @@ struct channel<T>::receiving {
     wait_queue& queue() noexcept { return source->receivers_; }
     bool begin() noexcept {
         // Others have their items and have not resumed yet: this one's turn comes after theirs.
-        return source->reserved_ == 0 && source->provide(*this);
+        if (source->reserved_ != 0) return false;
+        if (source->items_.empty()) [[unlikely]]
+            return source->provide(*this);
+        source->reserved_ = 1;
+        return reserved = true;
     }
     void waits(wait_queue::entry&) noexcept { source->offer(); }
     std::optional<T> result() {
-        if (reserved) {
+        if (reserved) [[likely]] {
             --source->reserved_;
             return source->take();
         }
@@ -166,18 +181,20 @@ struct channel<T>::receiving {
 // Returns whether the sender has not to wait: its item is in, or it has failed.
 template <class T>
 bool channel<T>::accept(sending& sender) noexcept {
-    if (closed_) [[unlikely]]
-        return sender.refused = true;
-    if (size_ == capacity_ && (size_ != 0 || receivers_.empty())) return false;
-    sender.attempt([&](stored& item) { size_ == capacity_ ? hand_over(item) : put(item); });
-    if (!receivers_.empty()) offer();
+    if (closed_) {
+        sender.refuse();
+        return true;
+    }
+    if (is_full() && (capacity_ != 0 || receivers_.empty())) return false;
+    sender.attempt([&](stored& item) { is_full() ? hand_over(item) : put(item); });
+    offer();
     return true;
 }
 
 // Returns whether the receiver has not to wait: there is an item for it, or nothing ever will be.
 template <class T>
 bool channel<T>::provide(receiving& receiver) noexcept {
-    if (size_ > reserved_) [[likely]] {
+    if (size() > reserved_) {
         ++reserved_;
         return receiver.reserved = true;
     }
@@ -187,13 +204,13 @@ bool channel<T>::provide(receiving& receiver) noexcept {
         });
         senders_.wake_one();
     }
-    return receiver.item || (closed_ && size_ == 0);
+    return receiver.item || (closed_ && size() == 0);
 }
 
 template <class T>
 bool channel<T>::try_put(stored& item) {
-    if (closed_ || (size_ == capacity_ && (size_ != 0 || receivers_.empty()))) return false;
-    if (size_ == capacity_) {
+    if (closed_ || (is_full() && (capacity_ != 0 || receivers_.empty()))) return false;
+    if (is_full()) {
         hand_over(item);
     } else {
         put(item);
@@ -212,33 +229,32 @@ std::optional<T> channel<T>::try_receive() {
 
 template <class T>
 void channel<T>::put(stored& item) {
-    if (order_) [[unlikely]]
-        order_->push(item);
-    else
-        items_.push_back(std::move(item));
-    ++size_;
+    order_ ? order_->push(item) : items_.push_back(std::move(item));
 }
 
 // Takes the first item out. Whatever its move throws, the others are served.
 template <class T>
 std::optional<T> channel<T>::take() {
-    struct serve_others {
-        channel& self;
-        ~serve_others() {
-            if (!self.senders_.empty() || !self.receivers_.empty()) [[unlikely]]
-                self.fill();
-        }
-    } const finally{*this};
+    if (order_) [[unlikely]]
+        return take_greatest();
     struct remove {
         channel& self;
         ~remove() {
-            if (!self.order_) self.items_.pop_front();
-            self.size_ = self.order_ ? self.order_->size() : self.items_.size();
+            self.items_.pop_front();
+            if (!self.senders_.empty() || !self.receivers_.empty()) [[unlikely]]
+                self.fill();
         }
     } const first{*this};
-    if (order_) [[unlikely]]
-        return order_->pop();
     return std::optional<T>(std::move(items_.front()));
+}
+
+template <class T>
+std::optional<T> channel<T>::take_greatest() {
+    struct serve_others {
+        channel& self;
+        ~serve_others() { self.fill(); }
+    } const finally{*this};
+    return order_->pop();
 }
 
 // Without capacity: from hand to hand. Precondition: a receiver waits.
@@ -251,7 +267,7 @@ void channel<T>::hand_over(stored& item) {
 // There is room: for those who wait to send.
 template <class T>
 void channel<T>::fill() noexcept {
-    while (size_ != capacity_ && !senders_.empty()) {
+    while (!is_full() && !senders_.empty()) {
         request_of<sending>(senders_.front()).attempt([this](stored& item) { put(item); });
         senders_.wake_one();
     }
@@ -262,11 +278,11 @@ void channel<T>::fill() noexcept {
 // channel until its receiver resumes, so that it keeps its place if the receiver never does.
 template <class T>
 void channel<T>::offer() noexcept {
-    for (; size_ > reserved_ && !receivers_.empty(); ++reserved_) {
+    for (; !receivers_.empty() && size() > reserved_; ++reserved_) {
         request_of<receiving>(receivers_.front()).reserved = true;
         receivers_.serve_one();
     }
-    if (closed_ && size_ == 0) [[unlikely]]
+    if (closed_ && size() == 0) [[unlikely]]
         receivers_.wake_all();
 }
 

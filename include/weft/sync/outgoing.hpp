@@ -2,6 +2,7 @@
 #pragma once
 
 #include <exception>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -14,39 +15,62 @@ namespace weft {
 /// An item that somebody sends, and what has become of it: what `channel` and `broadcast` have in
 /// common.
 template <class Item>
-struct outgoing {
+class outgoing {
+public:
     /// `answer` receives whether it was refused; null: that is thrown.
     template <class T>
     explicit outgoing(T&& sent, std::error_code* answer)
-        : refusal(answer), item(std::forward<T>(sent)) {}
+        : item_(std::forward<T>(sent)), answer_(answer) {}
+    outgoing(outgoing&&) = delete;
+    ~outgoing() {
+        if (fate_ == fate::failed) [[unlikely]]
+            error_.~exception_ptr();
+    }
 
     /// Moves the item to where `move(item)` moves it; what that throws is the sender's.
     template <class Move>
     void attempt(Move move) noexcept {
-        guarded([&] { move(item); },
-                [this](std::exception_ptr thrown) { error = std::move(thrown); });
+        if constexpr (noexcept(move(item_)))
+            move(item_);
+        else
+            guarded([&] { move(item_); },
+                    [this](std::exception_ptr thrown) {
+                        ::new (static_cast<void*>(&error_)) std::exception_ptr(std::move(thrown));
+                        fate_ = fate::failed;
+                    });
     }
+    /// It is not sent: there is nobody to receive it.
+    void refuse() noexcept { fate_ = fate::refused; }
 
     /// Tells the sender. `text` is what a `closed_error` says.
     void finish(const char* text) {
-        if (refusal)
-            *refusal = refused ? make_error_code(errc::closed) : std::error_code();
-        else if (refused)
-            raise<closed_error>(text);
-        if (error) std::rethrow_exception(error);
+        if (answer_) *answer_ = std::error_code();
+        if (fate_ != fate::moved) [[unlikely]]
+            tell(text);
     }
 
-    std::error_code* refusal;
-    std::exception_ptr error; // the item could not be moved
-    bool refused = false;
-    Item item;
+private:
+    enum class fate : unsigned { moved, refused, failed };
+
+    [[gnu::noinline]] void tell(const char* text) {
+        if (fate_ == fate::failed) std::rethrow_exception(error_);
+        if (!answer_) raise<closed_error>(text);
+        *answer_ = make_error_code(errc::closed);
+    }
+
+    Item item_;
+    fate fate_ = fate::moved;
+    std::error_code* answer_;
+    union {
+        std::exception_ptr error_; // the item could not be moved
+    };
 };
 
 /// Refuses all who wait in `senders`; each of them is a `Sending`, which is an `outgoing`.
 template <class Sending>
 void refuse_all(wait_queue& senders) noexcept {
     while (!senders.empty()) {
-        request_of<Sending>(senders.front()).refused = true;
+        request_of<Sending>(senders.front()).refuse();
         senders.wake_one();
     }
 }

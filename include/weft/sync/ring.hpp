@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <new>
 #include <stdexcept>
+#include <type_traits>
 #include <utility>
 
 #include <weft/core/raise.hpp>
@@ -42,11 +43,14 @@ public:
         assert(index < size_);
         return slots_[place(index)];
     }
-    T& front() noexcept { return (*this)[0]; }
+    T& front() noexcept {
+        assert(!empty());
+        return slots_[first_];
+    }
 
     /// Adds an item. Nothing changes if its constructor throws. Precondition: not full.
     template <class... Args>
-    void push_back(Args&&... args) {
+    void push_back(Args&&... args) noexcept(std::is_nothrow_constructible_v<T, Args...>) {
         assert(!full());
         ::new (static_cast<void*>(slots_ + place(size_))) T(std::forward<Args>(args)...);
         ++size_;

@@ -193,8 +193,7 @@ public:
     /// What can be done at once is, without the ceremony of suspending.
     bool await_ready() noexcept {
         auto& thread = this_execution;
-        const branch& self = *thread.current;
-        if (thread.budget <= 1 || self.cancel_requested() || self.is_destroying()) return false;
+        if (thread.budget <= 1 || thread.current->may_not_begin()) return false;
         if (!request_.begin()) return false;
         --thread.budget;
         return true;
