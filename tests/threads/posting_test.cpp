@@ -74,7 +74,7 @@ TEST_CASE("8 threads post, and nothing is lost nor changes its order", "[threads
 }
 
 TEST_CASE("a loop is stopped while threads post", "[threads][posting]") {
-    CHECK(stop_while_posting(2'000) == 0);
+    CHECK(stop_while_posting(500) == 0);
 }
 
 TEST_CASE("the same, a million times each", "[.][threads][posting]") {
