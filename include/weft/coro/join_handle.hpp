@@ -39,10 +39,10 @@ public:
     /// Precondition: it has ended.
     weft::outcome<T>& outcome() noexcept {
         assert(this->has(this->settled_flag));
-        return end_.outcome;
+        return outcome_;
     }
     std::exception_ptr error() const noexcept override {
-        return this->has_failed() ? end_.outcome.error() : nullptr;
+        return this->has_failed() ? outcome_.error() : nullptr;
     }
 
     /// Handles and joins use it; when nobody does and it has ended, it is destroyed.
@@ -62,22 +62,22 @@ public:
     bool is_starting() const noexcept { return this->has(this->starting_flag); }
 
     /// Precondition: it has not ended.
-    void add(detail::joiner& joiner) noexcept { end_.joiners.push_back(joiner); }
+    void add(detail::joiner& joiner) noexcept { joiners_.push_back(joiner); }
 
 protected:
     using joiners = intrusive_list<detail::joiner, detail::joining>;
 
-    explicit spawned_branch(branch_owner& owner) noexcept : branch(owner) {}
+    explicit spawned_branch(branch_owner& owner) noexcept : branch(owner), joiners_() {}
     ~spawned_branch() {
-        if (this->has(this->settled_flag)) end_.outcome.~outcome();
+        if (this->has(this->settled_flag)) outcome_.~outcome();
     }
 
     /// Ends a use; returns whether it was the last one.
     bool forgo() noexcept { return --this->uses() == 0; }
     /// It has ended: those who waited for that make room for the outcome.
     void make_room_for_outcome(joiners& waiting) noexcept {
-        waiting.append(end_.joiners);
-        ::new (static_cast<void*>(std::addressof(end_.outcome))) weft::outcome<T>();
+        waiting.append(joiners_);
+        ::new (static_cast<void*>(std::addressof(outcome_))) weft::outcome<T>();
         this->set(this->settled_flag);
     }
 
@@ -85,13 +85,10 @@ private:
     /// Destroys it, and reports an error that nobody has received.
     virtual void dismiss() noexcept = 0;
 
-    union place {
-        place() noexcept : joiners() {}
-        ~place() {} // an empty list has nothing to destroy
-        spawned_branch::joiners joiners;
-        weft::outcome<T> outcome;
+    union {
+        joiners joiners_; // until it has ended; then empty, with nothing to destroy
+        weft::outcome<T> outcome_;
     };
-    place end_;
 };
 
 namespace detail {

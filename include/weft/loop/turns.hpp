@@ -34,6 +34,10 @@ protected:
 
     /// Nothing is ready, no timer runs, no descriptor is waited for, and nobody could post.
     bool is_alone() const noexcept;
+    /// Whether nothing can have happened outside.
+    bool is_quiet() const noexcept {
+        return timers_.empty() && reactor_->idle() && inbox_->empty();
+    }
     /// Between a `stop`, of any thread, and the end of the `run` that it ends.
     bool is_stopped() const noexcept { return stop_.load(std::memory_order_relaxed); }
 
@@ -56,11 +60,13 @@ private:
 // Implementation ------------------------------------------------------------
 
 inline bool turns::take_turn(bool block, std::size_t& ran) {
-    auto deadline = reactor::immediately;
-    if (block && !has_ready())
-        deadline = timers_.next_deadline().value_or(reactor::never);
-    const bool possible =
-        (deadline != reactor::immediately && spin(deadline)) || collect(deadline);
+    bool possible = true;
+    if (block && !has_ready()) {
+        const auto deadline = timers_.next_deadline().value_or(reactor::never);
+        possible = spin(deadline) || collect(deadline);
+    } else if (!is_quiet()) { // a quiet system costs nothing in a turn that does not wait
+        collect(reactor::immediately);
+    }
     ran = run_turn();
     return possible || ran != 0;
 }
@@ -74,7 +80,6 @@ inline bool turns::is_alone() const noexcept {
 // Queues what has become ready outside. Returns false if it never will be.
 inline bool turns::collect(std::int64_t deadline) {
     bool possible = true;
-    // An idle system costs no call in a turn that does not wait.
     if (deadline != reactor::immediately || !reactor_->idle() || !inbox_->empty())
         possible = reactor_->wait(deadline);
     if (!inbox_->empty()) inbox_->take(ready());
@@ -97,7 +102,7 @@ inline bool turns::spin(std::int64_t deadline) {
 
 // A long turn must not keep timers, descriptors and other threads waiting.
 inline void turns::breathe() noexcept {
-    if (timers_.empty() && reactor_->idle() && inbox_->empty()) return;
+    if (is_quiet()) return;
     const auto now = reactor_->now();
     if (now - last_poll_ < longest_without_poll) return;
     last_poll_ = now;
