@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// The whole of weft. Each header can be included on its own.
+// All that programs use; TLS (net/tls_*), debug/ and testing/ are included where they are wanted.
+// Each header can be included on its own.
 
 // Coroutines
 #include <weft/coro/async_generator.hpp> // a sequence that awaits between its elements

@@ -1,4 +1,4 @@
-// expect: (deleted|no matching).*await_transform|await_transform.*(deleted|no matching)
+// expect: deleted.*await_transform|await_transform.*deleted
 #include <weft/coro/generator.hpp>
 
 weft::generator<int> waits() {

@@ -12,7 +12,9 @@
 #include <vector>
 
 #include <weft/compose/finally.hpp>
+#include <weft/compose/for_each_concurrent.hpp>
 #include <weft/compose/when_all.hpp>
+#include <weft/compose/with_task_group.hpp>
 #include <weft/compose/with_timeout.hpp>
 #include <weft/coro/task_group.hpp>
 #include <weft/coro/task_local.hpp>
@@ -120,6 +122,35 @@ TEST_CASE("everybody gets the error", "[coro][shared_task]") {
         CHECK(both == std::tuple<std::string, std::string>("broken", "broken"));
         CHECK(late == "broken");
     });
+}
+
+TEST_CASE("one error that several children got is one error to their group, or fork",
+          "[coro][shared_task]") {
+    test_loop loop;
+    loop.run([]() -> task<> {
+        const shared_task<> shared(error_after(1ms, "broken"));
+        const auto use = [&]() -> task<> { co_await shared; };
+        const auto caught = [](auto forked) -> task<std::string> {
+            try {
+                co_await std::move(forked);
+            } catch (const std::runtime_error& error) {
+                co_return error.what();
+            }
+            co_return "";
+        };
+        const auto in_group = co_await caught(weft::with_task_group([&](weft::task_group& group) -> task<> {
+            for (int i = 0; i != 3; ++i) group.spawn(use);
+            co_return;
+        }));
+        const auto in_fork = co_await caught(weft::when_all(use(), use()));
+        const auto in_loop = co_await caught(
+            weft::for_each_concurrent(std::vector<int>(3), 3, [&](int) { return use(); }));
+        CHECK(in_group == "broken");
+        CHECK(in_fork == "broken");
+        CHECK(in_loop == "broken");
+    });
+
+    CHECK(loop.reported.empty());
 }
 
 TEST_CASE("an error that nobody received is unhandled when the last copy goes",

@@ -370,3 +370,40 @@ TEST_CASE("the error of a child is not lost with who waits for its start", "[cor
 
     CHECK(loop.reported == std::vector<std::string>{"lost"});
 }
+
+TEST_CASE("the end of who waits for a start may end the child", "[coro][start]") {
+    const no_frame_leaks check;
+    test_loop loop;
+    std::string log;
+    std::optional<task_group> children(std::in_place, loop);
+    // What the dying operation destroys drops the group of the child.
+    struct drops {
+        std::optional<task_group>* what;
+        bool* armed;
+        drops(std::optional<task_group>* group, bool* on) : what(group), armed(on) {}
+        drops(const drops&) = default;
+        ~drops() {
+            if (std::exchange(*armed, false)) what->reset();
+        }
+    };
+    bool armed = false;
+    {
+        task_group outer(loop);
+        outer.spawn([&]() -> task<> {
+            auto waits = [&log, last = drops(&children, &armed)](
+                             started<>) -> task<> {
+                const tracked object;
+                co_await weft::sleep_forever();
+                log += "not reached";
+            };
+            co_await children->start(waits);
+        });
+        while (children->empty()) loop.poll();
+        loop.poll();
+        armed = true;
+    }
+
+    CHECK_FALSE(armed);
+    CHECK_FALSE(children);
+    CHECK(log.empty());
+}

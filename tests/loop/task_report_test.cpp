@@ -7,6 +7,7 @@
 #include <string>
 
 #include <weft/compose/when_all.hpp>
+#include <weft/coro/async_generator.hpp>
 #include <weft/coro/shared_task.hpp>
 #include <weft/coro/task.hpp>
 #include <weft/coro/task_group.hpp>
@@ -84,6 +85,30 @@ TEST_CASE("a report shows the branches of forks below their parent", "[loop][tas
                                  "  branch: waits in shared_task at task_report_test.cpp:#, "
                                  "because of task 1\n"
                                  "    task 1: waits in sleep at task_report_test.cpp:#\n"
+                                 "task 2: runs\n");
+}
+
+TEST_CASE("a report shows the body of a generator below who waits for its next element",
+          "[loop][task_report]") {
+    std::string text;
+    weft::event event;
+    run([&]() -> task<> {
+        const auto numbers = [&]() -> weft::async_generator<int> {
+            co_await event.wait();
+            co_yield 1;
+        };
+        weft::this_loop().spawn([&]() -> task<> {
+            text = weft::report_tasks(weft::this_loop());
+            event.set();
+            co_return;
+        });
+        auto sequence = numbers();
+        co_await sequence.next();
+    });
+
+    CHECK(without_lines(text) == "main: waits in async_generator.next at task_report_test.cpp:#, "
+                                 "because of task 1\n"
+                                 "  task 1: waits in event.wait at task_report_test.cpp:#\n"
                                  "task 2: runs\n");
 }
 

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -242,6 +243,21 @@ TEST_CASE("groups nested deeply complete and end without a stack", "[scenario][s
     for (const bool cancel : {false, true})
         CHECK(stack_of([&] { start_and_end([] { return groups(depth, stay); }, cancel); }) <=
               limit);
+}
+
+TEST_CASE("children that have not begun and own groups of the like are dropped without a stack",
+          "[scenario][stack]") {
+    const auto holds = [](std::unique_ptr<weft::task_group>) -> task<> { co_return; };
+    const auto used = stack_of([&] {
+        event_loop loop(event_loop::time::manual);
+        std::unique_ptr<weft::task_group> outermost;
+        for (int i = 0; i != deep / 10; ++i) {
+            auto outer = std::make_unique<weft::task_group>(loop);
+            outer->spawn(holds(std::move(outermost)));
+            outermost = std::move(outer);
+        }
+    });
+    CHECK(used <= limit + 65536); // a drop within a drop takes more than a coroutine
 }
 
 TEST_CASE("the stack that may be used is a choice of the loop's user", "[scenario][stack]") {

@@ -84,7 +84,7 @@ private:
     bool at_end() const noexcept { return at_end_; }
 
     void fail(std::exception_ptr error, const char* name) noexcept {
-        if (error_) return report_unhandled(std::move(error), name);
+        if (error_) return report_further(error_, std::move(error), name);
         error_ = std::move(error);
         this->cancel_children(std::source_location::current());
     }

@@ -38,7 +38,7 @@ public:
 protected:
     /// The first error decides; whoever gets this far later is not heard by the parent.
     void decide(std::exception_ptr error, const char* name) noexcept {
-        if (error && decided_) return report_unhandled(std::move(error), name);
+        if (error && decided_) return report_further(error_, std::move(error), name);
         if (decided_) return;
         decided_ = true;
         error_ = std::move(error);

@@ -182,10 +182,10 @@ protected:
 
     // What derived classes keep here, because there is room: their bits, and a count of uses.
     enum : unsigned {
-        made_flag = 1024,     // child: what it awaits has been made, and not destroyed
-        unmade_flag = 2048,   // child: making what it awaits has failed
-        settled_flag = 4096,  // spawned: it has ended, and keeps how
-        joined_flag = 8192,   // spawned: somebody has received the outcome
+        made_flag = 1024,      // child: what it awaits has been made
+        unmade_flag = 2048,    // child: making what it awaits has failed
+        settled_flag = 4096,   // spawned: it has ended, and keeps how
+        joined_flag = 8192,    // spawned: somebody has received the outcome
         starting_flag = 16384, // spawned: somebody waits for it to start
     };
     bool has(unsigned flag) const noexcept { return flags_ & flag; }

@@ -102,7 +102,8 @@ inline void branch::destroy(ending how) noexcept {
     thread.destroyed = nullptr;
     // No transfer succeeds: a frame whose destructor threw must not reach its parent.
     thread.stack_limit = UINTPTR_MAX;
-    for (auto* each = std::exchange(leaf_, nullptr); each;) {
+    // A frame that has not begun is left to `end`: there may be many more below it.
+    for (auto* each = is_started() ? std::exchange(leaf_, nullptr) : nullptr; each;) {
         auto* above = each->parent;
         each->handle().destroy();
         thread.destroyed = each;

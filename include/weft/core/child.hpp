@@ -223,7 +223,7 @@ void child<A, Base>::collect() noexcept {
 template <forkable A, class Base>
 void child<A, Base>::destroy_held() noexcept {
     if constexpr (is_task) {
-        if (this->is_started() || this->is_destroying())
+        if (this->is_started())
             held_.awaiter.kept_awaiter::~kept_awaiter();
         else
             held_.awaiter.destroy_unstarted();

@@ -137,6 +137,10 @@ private:
 /// Gives an error that nobody can receive to the loop that runs on this thread, or prints it if
 /// none does. `name` is the task's, or empty.
 void report_unhandled(std::exception_ptr error, const char* name) noexcept;
+/// The same for an error that came after `first`, which somebody receives: nothing if it is that
+/// very one, as when several await a shared_task.
+void report_further(const std::exception_ptr& first, std::exception_ptr error,
+                    const char* name) noexcept;
 void print_unhandled(const std::exception_ptr& error, const char* name) noexcept;
 
 // Implementation ------------------------------------------------------------
@@ -144,6 +148,11 @@ void print_unhandled(const std::exception_ptr& error, const char* name) noexcept
 inline void report_unhandled(std::exception_ptr error, const char* name) noexcept {
     if (auto* loop = this_execution.loop) return loop->unhandled(std::move(error), name);
     print_unhandled(error, name);
+}
+
+inline void report_further(const std::exception_ptr& first, std::exception_ptr error,
+                           const char* name) noexcept {
+    if (error != first) report_unhandled(std::move(error), name);
 }
 
 inline void print_unhandled(const std::exception_ptr& error, const char* name) noexcept {

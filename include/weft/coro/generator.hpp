@@ -187,7 +187,7 @@ public:
                                                   std::ranges::end(nested.range))));
     }
 
-    void await_transform() = delete; // a generator cannot wait: see async_generator
+    void await_transform(...) = delete; // a generator cannot wait: see async_generator
 };
 
 /// Keeps a copy of a yielded lvalue while the reader, who may move from it, has it.

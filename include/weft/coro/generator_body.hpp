@@ -137,6 +137,7 @@ public:
         return true;
     }
     const char* describe() const noexcept override { return "async_generator.next"; }
+    branch* waits_for() const noexcept override { return &body_->line_; }
 
     T* await_resume() {
         if (own_) raise<deadlock_error>("an async_generator waits for its own next element");
@@ -215,6 +216,7 @@ public:
     }
     bool withdraw() noexcept override { return false; } // when the body has ended
     const char* describe() const noexcept override { return "async_generator.close"; }
+    branch* waits_for() const noexcept override { return &body_->line_; }
 
     void await_resume() {
         if (busy_) raise<error>(errc::busy, "async_generator: somebody closes it already");

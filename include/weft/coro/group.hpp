@@ -198,7 +198,7 @@ inline void group::record_error(std::exception_ptr error, const char* name) noex
         guarded([&] { errors_.push_back(error); },
                 [&](std::exception_ptr) { report_unhandled(error, name); });
     } else if (first_error_) {
-        report_unhandled(std::move(error), name);
+        report_further(first_error_, std::move(error), name);
         return;
     } else {
         first_error_ = std::move(error);

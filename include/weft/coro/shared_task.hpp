@@ -21,7 +21,8 @@ namespace weft {
 /// A task that any number of others may await: it runs once, starting with the first of them.
 ///
 /// Ownership  The copies share it. The last one destroys it, where it is.
-/// Errors     Rethrown to everybody who awaits it.
+/// Errors     Rethrown to everybody who awaits it: the same exception, which a group or fork that
+///            gets it from several of its children takes for one.
 /// Cancel     It runs in a branch of its own: cancelling somebody who awaits it leaves it and the
 ///            others alone.
 template <class T = void>

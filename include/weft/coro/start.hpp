@@ -109,6 +109,7 @@ public:
         : group_(owner), callable_(std::move(callable)), args_(std::move(args)...),
           state_(new detail::start_state<T>(this)) {}
     ~start_operation() {
+        this->unlink(); // what is destroyed below may end the child
         state_->waiting = nullptr;
         state_->release();
         if (child_) {

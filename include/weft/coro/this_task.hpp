@@ -17,6 +17,7 @@ inline std::string_view name() noexcept {
     return current ? current->task().name() : "";
 }
 
+/// Names the task: the spawned child or main, also if a fork runs the caller as a part of it.
 /// Errors  Throws `std::bad_alloc`. Precondition: a task runs.
 inline void set_name(std::string_view name) {
     assert(this_execution.current && "this_task::set_name outside of a task");

@@ -27,6 +27,9 @@ namespace weft {
 ///         }
 ///     }
 ///
+/// What `f` would have returned is lost. For a partial answer, or other signals, wait for these
+/// beside the work: `when_any(work(), signals.next())`, with a `signal_set`.
+///
 /// A SIGINT that is ignored when the program starts, as by nohup(1), stays so.
 template <class F, class... Args>
     requires std::invocable<std::decay_t<F>&, std::decay_t<Args>...>

@@ -24,7 +24,8 @@ namespace weft {
 ///     co_await lines.send(std::move(line));                  // waits while 64 items are in it
 ///     while (auto line = co_await lines.receive()) ...       // until it is closed and empty
 ///
-/// With a capacity of 0 nothing is kept: a sender waits until a receiver takes its item.
+/// With a capacity of 0 nothing is kept: a sender waits until a receiver takes its item. Room for
+/// `capacity` items is allocated at once.
 ///
 /// Order   First in, first out; senders and receivers are served in the order in which they came.
 /// Cancel  A cancelled `send` has not sent, and its item is destroyed; a cancelled `receive` has
@@ -55,7 +56,8 @@ public:
         return wait_queue::wait<sending>(this, std::move(item), &error);
     }
 
-    /// Waits for an item. Returns nothing if the channel is closed and nothing is left in it.
+    /// Waits for an item. Returns nothing if the channel is closed and nothing is left in it; so
+    /// `try_for(1s, ch.receive())` returns an optional of an optional, whose outside is the time.
     auto receive() noexcept { return wait_queue::wait<receiving>(this); }
 
     /// Sends without waiting, moving from `item`. Returns whether it did; if not, `item` is

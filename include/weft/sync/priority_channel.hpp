@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -24,6 +25,10 @@ namespace weft {
 ///         receiver; in that case the item stays in the channel.
 template <class T, class Compare = std::less<T>>
 class priority_channel : public channel<T> {
+    static_assert(!std::same_as<Compare, std::less<T>> || requires(const T& a) { a < a; },
+                  "a priority_channel<T> needs `operator<` of T, or a comparison of its own: "
+                  "priority_channel<T, Compare>");
+
 public:
     explicit priority_channel(std::size_t capacity, Compare compare = {})
         : channel<T>(capacity, heap_), heap_(capacity, std::move(compare)) {}
