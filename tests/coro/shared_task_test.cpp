@@ -138,10 +138,11 @@ TEST_CASE("one error that several children got is one error to their group, or f
             }
             co_return "";
         };
-        const auto in_group = co_await caught(weft::with_task_group([&](weft::task_group& group) -> task<> {
+        const auto three = [&](weft::task_group& group) -> task<> {
             for (int i = 0; i != 3; ++i) group.spawn(use);
             co_return;
-        }));
+        };
+        const auto in_group = co_await caught(weft::with_task_group(three));
         const auto in_fork = co_await caught(weft::when_all(use(), use()));
         const auto in_loop = co_await caught(
             weft::for_each_concurrent(std::vector<int>(3), 3, [&](int) { return use(); }));

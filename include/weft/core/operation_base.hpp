@@ -27,14 +27,14 @@ public:
     operation_base(const operation_base&) = delete;
 
 protected:
-    operation_base() noexcept {} // whoever begins it sets `branch_`
+    operation_base() noexcept = default;
     ~operation_base() = default;
 
     branch* waiter() const noexcept { return branch_; }
 
 private:
     friend branch;
-    branch* branch_;
+    branch* branch_ = nullptr;
 };
 
 } // namespace weft

@@ -89,7 +89,8 @@ inline void task_report::list(const branch& first, std::string_view prefix) {
         for (auto* group = who->newest_group(); group; group = group->older_group())
             if (group != own) push(*group, depth + 1);
         if (own) push(*own, depth + 1);
-        // A child of an owner that nobody else leads to: the body of a shared_task or an async_generator.
+        // A child of an owner that nobody else leads to: the body of a shared_task or of an
+        // async_generator.
         if (auto* other = awaited ? awaited->waits_for() : nullptr;
             other && !other->owner().spawns() && !other->owner().parent() && other != main_ &&
             !other->is_done() && !lists(*other))
