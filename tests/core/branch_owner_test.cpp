@@ -224,6 +224,40 @@ TEST_CASE("a branch knows the groups that were made in it, newest first", "[core
     });
 }
 
+TEST_CASE("a branch knows its groups whether it has notes or not", "[core][branch_owner]") {
+    const no_frame_leaks check;
+    std::string log;
+    run([&]() -> task<> {
+        auto& self = *weft::this_execution.current;
+        auto before = std::make_unique<weft::task_group>();
+        self.make_notes().set_name("named", 5);
+        CHECK(self.newest_group() == before.get());
+        weft::task_group after;
+        CHECK(self.newest_group() == &after);
+        CHECK(after.older_group() == before.get());
+        before.reset();
+        CHECK(self.newest_group() == &after);
+        CHECK(std::string(self.name()) == "named");
+
+        // The same where a cancel has to find them.
+        auto middle = after.spawn([&log]() -> task<> {
+            weft::task_group own;
+            own.spawn(waits(log, 'a'));
+            weft::this_execution.current->make_notes().set_name("middle", 6);
+            weft::task_group more;
+            more.spawn(waits(log, 'b'));
+            note mine(log, 'm');
+            co_await weft::sleep_forever();
+        });
+        co_await weft::yield();
+        co_await weft::yield();
+        middle.cancel();
+        co_await middle.wait();
+        CHECK(log == "bam");
+        CHECK(middle.name() == "middle");
+    });
+}
+
 TEST_CASE("a group may outlive the branch that made it", "[core][branch_owner]") {
     const no_frame_leaks check;
     std::string log;

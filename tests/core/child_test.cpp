@@ -3,12 +3,14 @@
 
 #include <chrono>
 #include <coroutine>
+#include <cstddef>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <utility>
 
+#include <weft/compose/when_all.hpp>
 #include <weft/coro/task.hpp>
 #include <weft/coro/task_group.hpp>
 #include <weft/testing/tracked.hpp>
@@ -24,6 +26,17 @@ using weft::task_group;
 using weft::testing::tracked;
 
 namespace {
+
+/// Has what the task that it awaits refers to.
+struct prompt {
+    std::unique_ptr<std::string> text;
+
+    static task<std::size_t> length(const std::string& of) {
+        co_await weft::yield();
+        co_return of.size();
+    }
+    auto operator co_await() && { return length(*text).operator co_await(); }
+};
 
 struct foreign {
     int value;
@@ -79,6 +92,27 @@ TEST_CASE("a callable is kept until its coroutine has ended, and no longer", "[c
 
         const std::size_t size = co_await child;
         CHECK(size == 100);
+    });
+}
+
+TEST_CASE("an awaitable is kept until the task has ended whose awaiter it hands out",
+          "[core][child]") {
+    const auto ask = [] { return prompt{std::make_unique<std::string>(100, 'x')}; };
+    run([&]() -> task<> {
+        auto [here, called] = co_await weft::when_all(ask(), ask);
+        CHECK(here == 100);
+        CHECK(called == 100);
+
+        task_group children;
+        auto cut_off = children.spawn(ask);
+        co_await weft::yield();
+        cut_off.cancel();
+        co_await cut_off.wait();
+        auto not_begun = children.spawn(ask);
+        not_begun.cancel();
+        co_await not_begun.wait();
+        children.spawn(ask); // dropped with the group
+        co_await weft::yield();
     });
 }
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <weft/core/scheduler.hpp>
 
-#include <weft/core/branch.hpp>
-
+#include <cstddef>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -27,7 +26,11 @@ public:
     using scheduler::bind_to_thread;
     using scheduler::has_ready;
     using scheduler::ready;
-    using scheduler::run_ready;
+
+    std::size_t run_ready() noexcept {
+        const on_this_thread scope(*this);
+        return scheduler::run_ready();
+    }
 
     int breaths = 0;
     std::vector<std::string> errors;

@@ -47,7 +47,10 @@ public:
             if (!begin_turn()) return false;
         later_.append(ready());
         ready().push_back(turn_.pop_front());
-        run_ready();
+        {
+            const on_this_thread scope(*this);
+            run_ready();
+        }
         later_.append(ready());
         return true;
     }

@@ -30,6 +30,10 @@ concept awaits = requires(A&& awaitable) {
 template <class A>
 using await_result_t = decltype(get_awaiter(std::declval<A>()).await_resume());
 
+/// Whether an awaiter of an `A` refers to nothing in it: the `A` may be gone when it is used.
+template <class A>
+inline constexpr bool awaiter_takes_all = false;
+
 /// What awaiting the result of `f(args...)` gives, where the decayed `f` is kept and called as an
 /// lvalue.
 template <class F, class... Args>

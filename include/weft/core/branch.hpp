@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cassert>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <weft/core/branch_end.hpp>
 #include <weft/core/branch_owner.hpp>
 #include <weft/core/scheduler.hpp>
+#include <weft/core/stack_address.hpp>
 
 // How branches run: they begin operations, transfer between their frames, and take their turns.
 // The class is in core/branch_base.hpp, how they end in core/branch_end.hpp; include this one.
@@ -22,8 +24,24 @@ inline binding* branch::bindings() const noexcept {
     // Not beyond a group: a child has those of who spawned it, not those around its group.
     for (const branch* each = this; each;
          each = each->owner().spawns() ? nullptr : each->owner().parent())
-        if (each->notes_ && each->notes_->bindings) return each->notes_->bindings;
+        if (auto* has = each->notes(); has && has->bindings) return has->bindings;
     return nullptr;
+}
+
+inline branch_notes& branch::make_notes() {
+    if (auto* has = notes()) return *has;
+    auto* fresh = new branch_notes;
+    fresh->newest_group = newest_group();
+    attached_ = fresh;
+    flags_ |= notes_flag;
+    return *fresh;
+}
+
+inline void branch::set_newest_group(branch_owner* group) noexcept {
+    if (auto* has = notes())
+        has->newest_group = group;
+    else
+        attached_ = group;
 }
 
 template <class Op>
@@ -92,8 +110,7 @@ inline branch& branch::task() noexcept {
 inline std::coroutine_handle<> branch::transfer(frame& target) noexcept {
     // The compilers keep the tail call of a symmetric transfer in some modes only; in the others
     // each one leaves its stack behind. An address is exact where a counter would guess.
-    if (reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) >
-        this_execution.stack_limit) [[likely]]
+    if (stack_address() > this_execution.stack_limit) [[likely]]
         return target.handle();
     return bounce(target);
 }
@@ -140,11 +157,8 @@ inline void scheduler::run(runnable& item) noexcept {
 
 inline std::size_t scheduler::run_ready() noexcept {
     auto& thread = this_execution;
-    const execution outer = std::exchange(
-        thread, execution{nullptr, this,
-                          reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) -
-                              stack_allowance_,
-                          nullptr, 0});
+    assert(thread.loop == this);
+    thread.stack_limit = stack_address() - stack_allowance_;
     intrusive_list<runnable> turn;
     turn.append(ready_);
     std::size_t count = 0;
@@ -166,7 +180,7 @@ inline std::size_t scheduler::run_ready() noexcept {
             breathe();
         }
     }
-    thread = outer;
+    thread.current = nullptr;
     return count;
 }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <exception>
 #include <source_location>
+#include <utility>
 
 #include <weft/core/branch_notes.hpp>
 #include <weft/core/branch_owner.hpp>
@@ -60,13 +61,15 @@ public:
     /// What it waits on, if it waits.
     operation_base* waits_on() const noexcept { return operation_; }
     /// The newest of the groups that were made in it.
-    branch_owner* newest_group() const noexcept { return newest_group_; }
-    /// Its name and bindings, which few branches have: core/branch_notes.hpp. Null: none.
-    branch_notes* notes() const noexcept { return notes_; }
-    branch_notes& make_notes() {
-        if (!notes_) notes_ = new branch_notes;
-        return *notes_;
+    branch_owner* newest_group() const noexcept {
+        auto* has = notes();
+        return has ? has->newest_group : static_cast<branch_owner*>(attached_);
     }
+    /// Its name and bindings, which few branches have: core/branch_notes.hpp. Null: none.
+    branch_notes* notes() const noexcept {
+        return flags_ & notes_flag ? static_cast<branch_notes*>(attached_) : nullptr;
+    }
+    branch_notes& make_notes();
     /// The innermost binding that is in force in this branch, or null.
     binding* bindings() const noexcept;
     /// Puts the bindings of the branch that runs now in force here.
@@ -77,7 +80,10 @@ public:
             inherited->keep();
         }
     }
-    const char* name() const noexcept { return notes_ && notes_->name ? notes_->name : ""; }
+    const char* name() const noexcept {
+        auto* has = notes();
+        return has && has->name ? has->name : "";
+    }
     /// Where it was cancelled, if it was.
     std::source_location cancelled_at() const noexcept;
 
@@ -178,6 +184,10 @@ protected:
         return start();
     }
     void set_done() noexcept { flags_ |= done_flag; }
+    /// Whether nothing that others made refers to it: no group, no notes, no queue.
+    bool is_bare() const noexcept { return !attached_ && !is_queued(); }
+    /// The frame that is left, which is the caller's from now on.
+    frame* take_leaf() noexcept { return std::exchange(leaf_, nullptr); }
     void set_failed() noexcept { flags_ |= failed_flag; }
 
     // What derived classes keep here, because there is room: their bits, and a count of uses.
@@ -209,6 +219,7 @@ private:
         ended_flag = 128,  // its outermost frame has ended
         branch_flag = 256, // a runnable that is a branch
         failed_flag = 512, // done, with an error
+        notes_flag = 32768,
     };
 
     void run() noexcept final {
@@ -230,6 +241,7 @@ private:
         return !operation_ && !is_queued() && loop().next_ != this && is_started() && !is_done() &&
                !(flags_ & joining_flag);
     }
+    void set_newest_group(branch_owner* group) noexcept;
     void leave_behind() noexcept;
     branch* newest_child() const noexcept;
     void wait_for(operation_base& op) noexcept;
@@ -247,8 +259,7 @@ private:
     branch_owner* owner_;
     frame* leaf_ = nullptr;
     operation_base* operation_ = nullptr;
-    branch_owner* newest_group_ = nullptr;
-    branch_notes* notes_ = nullptr;
+    void* attached_ = nullptr; // with `notes_flag` the notes, else the newest group
 };
 
 } // namespace weft

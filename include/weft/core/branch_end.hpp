@@ -17,14 +17,14 @@
 namespace weft {
 
 inline branch::~branch() {
-    if (newest_group_ || notes_) [[unlikely]]
+    if (attached_) [[unlikely]]
         leave_behind();
 }
 
 [[gnu::noinline]] inline void branch::leave_behind() noexcept {
     // Groups of which somebody else takes care outlive the branch that made them.
-    while (newest_group_) newest_group_->leave_branch();
-    delete notes_;
+    while (auto* group = newest_group()) group->leave_branch();
+    delete notes();
 }
 
 inline void branch::cancel(std::source_location at) noexcept {
@@ -52,7 +52,7 @@ inline void branch::set_cancelled_at(source_place at) noexcept {
 
 inline std::source_location branch::cancelled_at() const noexcept {
     source_place at = nullptr;
-    if (notes_) at = notes_->cancelled_at;
+    if (auto* has = notes()) at = has->cancelled_at;
     if (!at && cancel_requested()) at = owner_->cancelled_at_;
     return to_location(at);
 }
@@ -83,7 +83,7 @@ inline void branch::cancel_waiting(scheduler& loop) noexcept {
 
 inline bool branch::cancel_groups() noexcept {
     bool busy = false;
-    for (auto* group = newest_group_; group; group = group->older_) {
+    for (auto* group = newest_group(); group; group = group->older_) {
         group->cancel_for_parent(cancelled_at());
         busy = busy || group->is_busy();
     }
@@ -120,7 +120,7 @@ inline branch* branch::newest_child() const noexcept {
     if (operation_)
         if (auto* below = operation_->children(); below && below->has_children())
             return below->children().last();
-    for (auto* group = newest_group_; group; group = group->older_)
+    for (auto* group = newest_group(); group; group = group->older_)
         if (group->has_children()) return group->children().last();
     return nullptr;
 }
@@ -161,9 +161,9 @@ inline void branch_owner::drop_children() noexcept {
 inline void branch_owner::join_branch(branch& maker) noexcept {
     parent_ = &maker;
     registered_ = true;
-    older_ = maker.newest_group_;
+    older_ = maker.newest_group();
     if (older_) older_->newer_ = this;
-    maker.newest_group_ = this;
+    maker.set_newest_group(this);
 }
 
 inline void branch_owner::adopt(branch& child) noexcept {
@@ -179,7 +179,10 @@ inline void branch_owner::enqueue(branch& child) noexcept { loop_->append(child)
 
 inline void branch_owner::leave_branch() noexcept {
     if (!registered_) return;
-    (newer_ ? newer_->older_ : parent_->newest_group_) = older_;
+    if (newer_)
+        newer_->older_ = older_;
+    else
+        parent_->set_newest_group(older_);
     if (older_) older_->newer_ = newer_;
     older_ = newer_ = nullptr;
     parent_ = nullptr;

@@ -10,6 +10,8 @@
 
 namespace weft {
 
+class branch_owner;
+
 /// A value bound for a branch and those spawned in it, behind the bindings around it: see
 /// `task_local`. Counted, because a child may outlive the call that bound the value.
 class binding {
@@ -76,6 +78,7 @@ struct branch_notes : frame_pool::allocated {
     std::size_t name_size = 0;
     binding* bindings = nullptr;
     source_place cancelled_at = nullptr; // null: see the owner
+    branch_owner* newest_group = nullptr; // which a branch without notes keeps by itself
 };
 
 } // namespace weft

@@ -61,8 +61,8 @@ private:
 /// A branch that runs one awaitable.
 ///
 /// A task is resumed, an operation of weft's is started without any frame, a foreign awaitable
-/// gets a relay. A callable is called when the branch starts, and kept until it has ended: the
-/// coroutine it makes may refer to its captures.
+/// gets a relay. A callable is called when the branch starts, and kept until it has ended, as is
+/// what it returns: a coroutine may refer to its captures.
 template <forkable A, class Base = result_branch<fork_result_t<A>>>
 class child : public Base {
     using awaitable = typename detail::made_by<A>::type;
@@ -76,10 +76,7 @@ public:
     explicit child(branch_owner& owner, A&& source, BaseArgs&&... base) noexcept(
         std::is_nothrow_move_constructible_v<A>)
         : Base(owner, std::forward<BaseArgs>(base)...), held_(std::move(source)) {
-        if constexpr (is_task) {
-            held_.awaiter.put_into(*this);
-            this->set(this->made_flag);
-        }
+        if constexpr (is_task) take_frame(std::move(source));
     }
     child(child&&) = delete;
     ~child() {
@@ -101,9 +98,9 @@ protected:
     /// failed, and the end of its result has no effect.
     bool ends_quietly(ending how) const noexcept {
         if (how != ending::finished) return true;
-        if constexpr (gives_outcome && (std::is_void_v<result> || std::is_reference_v<result> ||
-                                        std::is_trivially_destructible_v<result>))
-            return this->has(this->made_flag) && !held_.awaiter.has_failed();
+        if constexpr (has_frame && (std::is_void_v<result> || std::is_reference_v<result> ||
+                                    std::is_trivially_destructible_v<result>))
+            return this->leaf() && !awaiter::outcome_of(*this->leaf()).has_error();
         else
             return false;
     }
@@ -134,19 +131,32 @@ private:
             else
                 return std::type_identity<decltype(to_awaiter(std::declval<awaitable>()))>();
         }())::type;
-    static constexpr bool gives_outcome =
-        requires(std::remove_reference_t<awaiter>& own) { own.take_outcome(); };
-    // Its awaiter takes all that a task has: it can stand in the task's place from the beginning.
-    static constexpr bool is_task = !calls && gives_outcome;
-    // An awaiter that `co_await` would only refer to is kept by its source.
-    using kept_awaiter = std::conditional_t<std::is_reference_v<awaiter>, nothing, awaiter>;
-    static_assert(!std::is_reference_v<awaiter> || !calls,
-                  "a callable for a fork must return an awaitable by value");
+    // What it awaits is a task's frame, which the branch owns by itself: it is the outermost one.
+    static constexpr bool has_frame = requires(awaiter own, branch& whole) { own.put_into(whole); };
+    // There is nothing else to keep.
+    static constexpr bool is_task = has_frame && !calls && awaiter_takes_all<A>;
+    // What a callable returns lives as long as an awaiter that may refer to it.
+    static constexpr bool keeps_awaitable =
+        calls && !is_operation && !awaiter_takes_all<awaitable> &&
+        !std::is_same_v<awaiter, foreign_operation<awaitable>>; // which keeps it
+    using kept_awaiter = std::conditional_t<has_frame, nothing, awaiter>;
+    using kept_awaitable = std::conditional_t<keeps_awaitable, awaitable, nothing>;
 
-    union task_place {
-        explicit task_place(A&& from) : awaiter(std::move(from).operator co_await()) {}
-        ~task_place() {}
+    // What is made of the source when the branch starts.
+    struct made {
+        explicit made(child& whole)
+            requires keeps_awaitable
+            : from(whole.held_.source()),
+              awaiter(whole.to_keep(std::forward<awaitable>(from))) {}
+        explicit made(child& whole)
+            requires(!keeps_awaitable)
+            : awaiter(whole.to_keep()) {}
+
+        [[no_unique_address]] kept_awaitable from;
         kept_awaiter awaiter;
+    };
+    struct no_place {
+        explicit no_place(A&&) noexcept {}
     };
     struct two_places {
         explicit two_places(A&& from) : source(std::move(from)) {}
@@ -155,65 +165,90 @@ private:
             A source;
         };
         union {
-            kept_awaiter awaiter;
+            child::made made;
             std::exception_ptr error; // why there is none
         };
     };
 
-    void make_awaiter_now();
+    kept_awaiter to_keep();
+    kept_awaiter to_keep(awaitable&& from);
+    void take_frame(awaitable&& from);
     void destroy_held() noexcept;
 
-    std::conditional_t<is_task, task_place, two_places> held_;
+    [[no_unique_address]] std::conditional_t<is_task, no_place, two_places> held_;
 };
 
 // Implementation ------------------------------------------------------------
 
 template <forkable A, class Base>
-void child<A, Base>::make_awaiter_now() {
-    auto* place = static_cast<void*>(std::addressof(held_.awaiter));
-    if constexpr (calls && is_operation)
-        ::new (place) kept_awaiter(held_.source());
+auto child<A, Base>::to_keep() -> kept_awaiter {
+    if constexpr (is_operation && calls)
+        return held_.source();
     else if constexpr (calls)
-        ::new (place) kept_awaiter(to_awaiter(held_.source()));
+        return to_keep(held_.source());
     else
-        ::new (place) kept_awaiter(to_awaiter(std::move(held_.source)));
-    this->set(this->made_flag);
+        return to_keep(std::move(held_.source));
+}
+
+template <forkable A, class Base>
+auto child<A, Base>::to_keep(awaitable&& from) -> kept_awaiter {
+    if constexpr (has_frame) {
+        take_frame(std::forward<awaitable>(from));
+        return {};
+    } else {
+        return to_awaiter(std::forward<awaitable>(from));
+    }
+}
+
+template <forkable A, class Base>
+void child<A, Base>::take_frame(awaitable&& from) {
+    union emptied { // nothing is left in it to destroy
+        explicit emptied(awaitable&& from) : one(to_awaiter(std::forward<awaitable>(from))) {}
+        ~emptied() {}
+        awaiter one;
+    };
+    emptied(std::forward<awaitable>(from)).one.put_into(*this);
 }
 
 template <forkable A, class Base>
 std::coroutine_handle<> child<A, Base>::start() noexcept {
     if constexpr (!is_task) {
-        guarded([&] { make_awaiter_now(); },
-                [&](std::exception_ptr error) {
-                    ::new (static_cast<void*>(std::addressof(held_.error)))
-                        std::exception_ptr(std::move(error));
-                    this->set(this->unmade_flag);
-                });
-        if (!this->has(this->made_flag)) return nullptr;
+        guarded(
+            [&] {
+                ::new (static_cast<void*>(std::addressof(held_.made))) made(*this);
+                this->set(this->made_flag);
+            },
+            [&](std::exception_ptr error) {
+                ::new (static_cast<void*>(std::addressof(held_.error)))
+                    std::exception_ptr(std::move(error));
+                this->set(this->unmade_flag);
+            });
+        if (this->has(this->unmade_flag)) return nullptr;
     }
-    if constexpr (is_task)
+    if constexpr (has_frame)
         return this->transfer(*this->leaf());
     else if constexpr (!std::derived_from<kept_awaiter, operation_base>)
-        return held_.awaiter.start(*this);
-    else if constexpr (std::is_same_v<decltype(held_.awaiter.start(*this)), bool>)
-        return this->begin(held_.awaiter, nullptr) ? std::coroutine_handle<>(std::noop_coroutine())
-                                                   : std::coroutine_handle<>();
+        return held_.made.awaiter.start(*this);
+    else if constexpr (!std::is_same_v<decltype(held_.made.awaiter.start(*this)), bool>)
+        return this->begin_transfer(held_.made.awaiter, nullptr);
+    else if (this->begin(held_.made.awaiter, nullptr))
+        return std::noop_coroutine();
     else
-        return this->begin_transfer(held_.awaiter, nullptr);
+        return nullptr;
 }
 
 template <forkable A, class Base>
 void child<A, Base>::collect() noexcept {
     auto& outcome = this->outcome();
+    const auto fails = [&](std::exception_ptr error) { outcome.set_error(std::move(error)); };
     if constexpr (!is_task)
-        if (this->has(this->unmade_flag)) outcome.set_error(held_.error);
-    if (this->has(this->made_flag)) {
-        // A task's outcome is moved as it is: no error is thrown on the way.
-        if constexpr (gives_outcome)
-            guarded([&] { outcome = held_.awaiter.take_outcome(); },
-                    [&](std::exception_ptr error) { outcome.set_error(std::move(error)); });
-        else
-            outcome.set_from([&]() -> result { return held_.awaiter.await_resume(); });
+        if (this->has(this->unmade_flag)) fails(held_.error);
+    if constexpr (!has_frame) {
+        if (this->has(this->made_flag))
+            outcome.set_from([&]() -> result { return held_.made.awaiter.await_resume(); });
+    } else if (this->leaf()) {
+        // As it is: no error is thrown on the way.
+        guarded([&] { outcome = std::move(awaiter::outcome_of(*this->leaf())); }, fails);
     }
     if (outcome.has_error()) [[unlikely]]
         this->set_failed();
@@ -222,13 +257,16 @@ void child<A, Base>::collect() noexcept {
 
 template <forkable A, class Base>
 void child<A, Base>::destroy_held() noexcept {
-    if constexpr (is_task) {
-        if (this->is_started())
-            held_.awaiter.kept_awaiter::~kept_awaiter();
+    if constexpr (has_frame) {
+        if (frame* own = this->take_leaf(); !own)
+            this_execution.destroyed = nullptr; // it was: the frame has no awaiter to look for it
+        else if (this->is_started())
+            own->handle().destroy();
         else
-            held_.awaiter.destroy_unstarted();
-    } else {
-        if (this->has(this->made_flag)) held_.awaiter.kept_awaiter::~kept_awaiter();
+            awaiter::destroy_unstarted(*own);
+    }
+    if constexpr (!is_task) {
+        if (this->has(this->made_flag)) held_.made.~made();
         if (this->has(this->unmade_flag)) held_.error.~exception_ptr();
         held_.source.~A();
     }

@@ -5,6 +5,8 @@
 #include <type_traits>
 #include <utility>
 
+#include <weft/core/awaitable.hpp>
+
 namespace weft {
 
 namespace detail {
@@ -49,5 +51,8 @@ public:
 private:
     kept args_;
 };
+
+template <class Op, class... Args>
+inline constexpr bool awaiter_takes_all<prepared<Op, Args...>> = true;
 
 } // namespace weft

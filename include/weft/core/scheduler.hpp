@@ -106,8 +106,22 @@ protected:
     scheduler() noexcept = default;
     ~scheduler() = default;
 
+    /// While it lives, what this thread does belongs to this scheduler. They nest.
+    class on_this_thread {
+    public:
+        explicit on_this_thread(scheduler& runs) noexcept
+            : outer_(std::exchange(this_execution, execution{})) {
+            this_execution.loop = &runs;
+        }
+        on_this_thread(on_this_thread&&) = delete;
+        ~on_this_thread() { this_execution = outer_; }
+
+    private:
+        execution outer_;
+    };
+
     /// Runs what is queued now, in order. Returns how many ran. What becomes ready meanwhile is
-    /// left for the next call.
+    /// left for the next call. Precondition: an `on_this_thread` of this scheduler lives.
     std::size_t run_ready() noexcept; // defined in core/branch.hpp
 
     bool has_ready() const noexcept { return !ready_.empty(); }

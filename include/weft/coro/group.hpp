@@ -123,7 +123,10 @@ private:
         // Nobody will ever ask for the result.
         this->clear();
         this->report(how);
-        delete this;
+        if (this->is_bare())
+            frame_pool::deallocate(this, sizeof *this); // the destructors would find nothing to do
+        else
+            delete this;
     }
     [[gnu::noinline]] void end_and_tell(ending how) noexcept {
         this->keep(); // until everybody has been told; what dies here may have its last handle

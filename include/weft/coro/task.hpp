@@ -16,6 +16,7 @@
 #include <weft/core/frame_pool.hpp>
 #include <weft/core/outcome.hpp>
 #include <weft/core/source_place.hpp>
+#include <weft/core/stack_address.hpp>
 
 namespace weft {
 
@@ -115,7 +116,7 @@ struct task_returns<void> : frame {
     constexpr std::uintptr_t most_stack = 60 * 1024;
     static constinit thread_local std::uintptr_t top = 0; // of the outermost call; 0: there is none
     static constinit thread_local frame* left = nullptr;
-    const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+    const auto here = stack_address();
     if (top != 0 && top - here > most_stack) {
         unstarted.parent = std::exchange(left, &unstarted);
         return;
@@ -171,6 +172,9 @@ private:
     };
 };
 
+template <class T>
+inline constexpr bool awaiter_takes_all<task<T>> = true;
+
 /// Owns the frame of a task that is awaited. Immovable once the task has begun.
 template <class T>
 class [[nodiscard]] task_awaiter {
@@ -206,23 +210,27 @@ public:
     }
     T await_resume() { return child_.promise().result.take_completed(); }
 
-    outcome<T>&& take_outcome() noexcept { return std::move(child_.promise().result); }
+    // For branches: what begins with a task.
 
-    /// Makes it the outermost frame of a branch.
+    /// Makes it the outermost frame of a branch, which owns it then: instead of the destructor.
     void put_into(branch& whole) noexcept {
         frame& outermost = child_.promise();
         outermost.in = &whole;
         outermost.parent = nullptr;
         whole.set_leaf(outermost);
     }
-    /// Starts it as that.
+    /// How it ended, if it is of a `task<T>`.
+    static outcome<T>& outcome_of(frame& outermost) noexcept {
+        return static_cast<promise&>(outermost).result;
+    }
+    static void destroy_unstarted(frame& outermost) noexcept {
+        detail::destroy_unstarted(outermost);
+    }
+    /// Starts it as the outermost frame of a branch, and goes on owning it.
     std::coroutine_handle<> start(branch& on) noexcept {
         put_into(on);
         return on.transfer(child_.promise());
     }
-    bool has_failed() const noexcept { return child_.promise().result.has_error(); }
-    /// Instead of the destructor, if it has not begun.
-    void destroy_unstarted() noexcept { detail::destroy_unstarted(child_.promise()); }
 
 private:
     std::coroutine_handle<promise> child_;

@@ -169,23 +169,20 @@ private:
     // a timer or a descriptor calls between the turns: the `withdraw` of a time-out.
     class running_scope {
     public:
-        explicit running_scope(event_loop& loop) : loop_(loop) {
+        explicit running_scope(event_loop& loop) : loop_(loop), thread_(loop) {
             if (loop.running_)
                 raise<error>(errc::busy, "this loop runs already");
             loop.bind_to_thread();
             loop.running_ = true;
-            outer_ = std::exchange(this_execution, execution{});
-            this_execution.loop = &loop;
         }
         ~running_scope() {
-            this_execution = outer_;
             loop_.running_ = false;
             loop_.main_ = nullptr;
         }
 
     private:
         event_loop& loop_;
-        execution outer_;
+        on_this_thread thread_;
     };
 
     static std::unique_ptr<reactor> make_reactor(time source);
@@ -230,12 +227,10 @@ inline event_loop::~event_loop() { drop_left(); }
 inline void event_loop::drop_left() noexcept {
     if (running_) terminate_with("an event_loop was destroyed while it runs");
     // What is destroyed may still name its loop, spawn, post, and unlock.
-    const auto outer = std::exchange(this_execution, execution{});
-    this_execution.loop = this;
+    const on_this_thread scope(*this);
     root_.drop_children();
     inbox_->close(ready());
     while (!ready().empty()) ready().pop_front().discard();
-    this_execution = outer;
 }
 
 inline void event_loop::stop() noexcept {
