@@ -23,12 +23,13 @@ public:
     using fire_function = void (*)(timer&) noexcept;
 
     /// `fire` is called at the deadline. The timer is disarmed by then: `fire` may arm it again,
-    /// or destroy it.
-    explicit timer(fire_function fire) noexcept : fire_(fire) {}
+    /// or destroy it. `deadline` is what it will be armed with, if that is known already.
+    explicit timer(fire_function fire, std::int64_t deadline = 0) noexcept
+        : deadline_(deadline), fire_(fire) {}
 
     bool armed() const noexcept { return is_linked(); }
 
-    /// Returns the deadline it was last armed with, in nanoseconds; 0 if it never was.
+    /// Returns the deadline it was last armed with, in nanoseconds; else that of its constructor.
     std::int64_t deadline() const noexcept { return deadline_; }
 
     /// Leaves the queue in constant time. Does nothing to a timer that is not armed.
@@ -41,7 +42,7 @@ private:
     // A timer further down the list, if that still exists: to prefetch, never to read. Without it,
     // walking a long list waits for memory at each step: 80 % of the time of a million timers.
     const void* ahead_ = nullptr;
-    std::int64_t deadline_ = 0;
+    std::int64_t deadline_;
     fire_function fire_;
 };
 
@@ -173,7 +174,7 @@ inline timer* timer_queue::earliest() noexcept {
     return near_.sorted && !near_.empty() ? &near_.front() : find_earliest();
 }
 
-inline timer* timer_queue::find_earliest() noexcept {
+[[gnu::noinline]] inline timer* timer_queue::find_earliest() noexcept {
     for (;;) {
         if (!near_.empty()) {
             if (near_.sorted || near_.sort_if_short()) {

@@ -25,14 +25,13 @@ time_point deadline_after(std::chrono::duration<Rep, Period> d) noexcept;
 /// Waits for a point in time.
 class sleep_operation final : public operation<sleep_operation>, private timer {
 public:
-    explicit sleep_operation(time_point deadline) noexcept : timer(&fired), deadline_(deadline) {}
+    explicit sleep_operation(time_point deadline) noexcept
+        : timer(&fired, deadline.time_since_epoch().count()) {}
     explicit sleep_operation(duration length) noexcept
-        : timer(&fired), deadline_(length), relative_(true) {}
+        : sleep_operation(after(this_loop().now(), length)) {}
 
     bool start(branch& waiter) noexcept {
-        auto& loop = static_cast<event_loop&>(waiter.loop());
-        if (relative_) deadline_ = after(loop.now(), deadline_.time_since_epoch());
-        loop.arm(*this, deadline_);
+        static_cast<event_loop&>(waiter.loop()).arm(*this, deadline());
         return false;
     }
     bool withdraw() noexcept override {
@@ -41,7 +40,7 @@ public:
     }
     void await_resume() const noexcept {}
     const char* describe() const noexcept override { return "sleep"; }
-    time_point deadline() const noexcept { return deadline_; }
+    time_point deadline() const noexcept { return time_point(duration(timer::deadline())); }
 
     static constexpr time_point after(time_point now, duration length) noexcept {
         return length > time_point::max() - now ? time_point::max() : now + length;
@@ -49,9 +48,6 @@ public:
 
 private:
     static void fired(timer& self) noexcept { static_cast<sleep_operation&>(self).complete(); }
-
-    time_point deadline_;
-    bool relative_ = false;
 };
 
 /// Waits for `d`: at least that long, and not at all longer in a simulation.
