@@ -2,6 +2,7 @@
 #include <weft/compose/with_timeout.hpp>
 
 #include <chrono>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -34,6 +35,20 @@ TEST_CASE("in time, with_timeout returns the result and its timer is gone",
         CHECK(value == 7);
         CHECK(now() == 1ms);
         CHECK_FALSE(weft::this_loop().next_deadline().has_value());
+    });
+}
+
+TEST_CASE("what with_timeout returns is what the task returned, not a copy",
+          "[compose][with_timeout]") {
+    const auto pick = [](std::unique_ptr<int>& from) -> weft::task<std::unique_ptr<int>&> {
+        co_return from;
+    };
+    run([&]() -> weft::task<> {
+        auto number = std::make_unique<int>(7);
+        auto& same = co_await weft::with_timeout(1h, pick(number));
+        auto& again = co_await weft::with_deadline(weft::this_loop().now() + 1h, pick(number));
+        CHECK(&same == &number);
+        CHECK(&again == &number);
     });
 }
 

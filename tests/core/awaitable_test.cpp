@@ -23,6 +23,14 @@ struct with_function {};
 [[maybe_unused]] awaiter<std::unique_ptr<int>> operator co_await(with_function&&) noexcept {
     return {};
 }
+struct lvalues_only {
+    bool await_ready() & { return true; }
+    void await_suspend(std::coroutine_handle<>) & {}
+    int await_resume() & { return 7; }
+};
+struct rvalues_only : lvalues_only {
+    int await_resume() && { return 7; }
+};
 struct by_kind {
     awaiter<int> operator co_await() & noexcept { return {}; }
     awaiter<char> operator co_await() && noexcept { return {}; }
@@ -37,6 +45,8 @@ TEST_CASE("what can be awaited is told apart from what cannot", "[core][awaitabl
     STATIC_REQUIRE_FALSE(weft::awaits<with_member&>);
     STATIC_REQUIRE(weft::awaits<with_function>);
     STATIC_REQUIRE_FALSE(weft::awaits<with_function&>);
+    STATIC_REQUIRE(weft::awaits<lvalues_only>); // the language calls them on an lvalue
+    STATIC_REQUIRE_FALSE(weft::awaits<rvalues_only>);
     STATIC_REQUIRE_FALSE(weft::awaits<int>);
     STATIC_REQUIRE_FALSE(weft::awaits<awaiter<int> (*)()>);
 }

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include <weft/compose/when_all.hpp>
+#include <weft/compose/when_any.hpp>
 #include <weft/coro/task.hpp>
 #include <weft/coro/task_group.hpp>
 #include <weft/testing/tracked.hpp>
@@ -44,6 +45,8 @@ struct foreign {
     void await_suspend(std::coroutine_handle<>) const noexcept {}
     int await_resume() const noexcept { return value; }
 };
+
+task<> bound_to(tracked) { co_await weft::sleep_forever(); }
 
 } // namespace
 
@@ -113,6 +116,42 @@ TEST_CASE("an awaitable is kept until the task has ended whose awaiter it hands 
         co_await not_begun.wait();
         children.spawn(ask); // dropped with the group
         co_await weft::yield();
+    });
+}
+
+TEST_CASE("an operation that stands elsewhere can be forked", "[core][child]") {
+    struct referring {
+        weft::sleep_operation* to;
+        weft::sleep_operation& operator co_await() && { return *to; }
+    };
+    run([]() -> task<> {
+        weft::sleep_operation long_one(1h);
+        weft::sleep_operation short_one(1ms);
+        weft::sleep_operation another(2ms);
+        co_await weft::when_any(referring{&long_one}, referring{&short_one});
+        CHECK(weft::this_loop().now().time_since_epoch() == 1ms);
+        co_await weft::when_all([&] { return referring{&another}; });
+        CHECK(weft::this_loop().now().time_since_epoch() == 2ms);
+    });
+}
+
+TEST_CASE("a child that has not begun may die while a cancelled frame has still its awaiter",
+          "[core][child]") {
+    const auto both = []() -> task<> {
+        const auto waits = [] { return bound_to(tracked()); };
+        auto first = waits().operator co_await();
+        auto second = weft::when_all(waits).operator co_await(); // dies before `first`
+        co_await first;
+        co_await second;
+    };
+    run([&]() -> task<> {
+        task_group children;
+        auto cut_off = children.spawn(both());
+        co_await weft::yield();
+        CHECK(tracked::alive == 1);
+        cut_off.cancel();
+        co_await cut_off.wait();
+        CHECK(tracked::alive == 0);
     });
 }
 

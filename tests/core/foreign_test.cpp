@@ -48,6 +48,13 @@ struct their_event {
     }
 };
 
+/// Its members can be called on an lvalue only, which is what the language does.
+struct lvalues_only {
+    bool await_ready() & noexcept { return false; }
+    bool await_suspend(std::coroutine_handle<>) & noexcept { return false; }
+    int await_resume() & noexcept { return 7; }
+};
+
 /// How `await_suspend` may answer.
 enum class answer { ready, yes, no, itself, resumed_at_once };
 
@@ -123,7 +130,8 @@ TEST_CASE("a foreign awaitable is awaited like any other", "[core][foreign]") {
 
 TEMPLATE_TEST_CASE("a foreign awaitable may complete at once, in every way that there is",
                    "[core][foreign]", answers<answer::ready>, answers<answer::yes>,
-                   answers<answer::no>, answers<answer::itself>, answers<answer::resumed_at_once>) {
+                   answers<answer::no>, answers<answer::itself>, answers<answer::resumed_at_once>,
+                   lvalues_only) {
     run([]() -> task<> {
         const int temporary = co_await TestType();
         TestType object;

@@ -27,7 +27,7 @@ using weft::testing::tracked;
 namespace {
 
 /// The smallest fork there is: two branches, whatever becomes of them. Returns how they ended.
-template <class A, class B> class pair_fork final : public weft::fork<pair_fork<A, B>> {
+template <class A, class B> class pair_fork final : public weft::fork_operation<pair_fork<A, B>> {
 public:
     pair_fork(A a, B b) : a_(*this, std::move(a)), b_(*this, std::move(b)) {}
 
@@ -56,7 +56,8 @@ template <class A, class B> auto both(A a, B b) {
 }
 
 /// One branch, in place of the parent, and one more, or none, when it has ended.
-template <class A, class B> class sequence_fork final : public weft::fork<sequence_fork<A, B>> {
+template <class A, class B>
+class sequence_fork final : public weft::fork_operation<sequence_fork<A, B>> {
 public:
     sequence_fork(A a, B b) : first_(*this, std::move(a)), second_(*this, std::move(b)) {}
 

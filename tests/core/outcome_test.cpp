@@ -85,12 +85,14 @@ TEST_CASE("an outcome keeps any kind of result", "[core][outcome]") {
         outcome<int&> result;
         result.set_value(object);
         CHECK(&result.value() == &object);
+        CHECK(&std::as_const(result).value() == &object);
         CHECK(&result.take() == &object);
     }
     SECTION("a constant") {
         outcome<const std::string> result;
         result.set_value("constant");
         CHECK(result.value() == "constant");
+        CHECK(std::as_const(result).value() == "constant");
         CHECK(result.take() == "constant");
     }
     SECTION("what can only be moved") {

@@ -8,6 +8,7 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <weft/coro/task.hpp>
 #include <weft/coro/task_group.hpp>
@@ -16,6 +17,7 @@
 #include <weft/time/yield.hpp>
 
 #include "support/catch.hpp"
+#include "support/death.hpp"
 #include "support/run.hpp"
 #include "support/slow_wait.hpp"
 #include "support/sweep.hpp"
@@ -293,6 +295,55 @@ TEST_CASE("an error that nobody joined is reported once, with the child's name",
                                                     "no data in only waited for",
                                                     "no data in kept"});
 }
+
+TEST_CASE("an error is told to the loop of the child, also when it does not run",
+          "[coro][join_handle]") {
+    const no_frame_leaks check;
+    test_loop other;
+    join_handle<int> outlives;
+    {
+        test_loop loop;
+        loop.spawn(fails(0s)).set_name("early");
+        auto failed = loop.spawn(fails(0s));
+        failed.set_name("late");
+        auto elsewhere = loop.spawn(fails(0s));
+        outlives = loop.spawn(fails(0s));
+        outlives.set_name("last");
+        auto joined = loop.spawn(fails(0s));
+        while (!joined.done()) loop.poll();
+        CHECK_THROWS_WITH(joined.take(), "no data");
+        joined = {};
+        CHECK(loop.reported == std::vector<std::string>{"no data in early"});
+
+        failed = {};
+        CHECK(loop.reported.back() == "no data in late");
+        other.run([&]() -> task<> {
+            elsewhere = {};
+            co_return;
+        });
+        CHECK(other.reported.empty());
+        CHECK(loop.reported.size() == 3);
+    }
+
+    other.run([&]() -> task<> {
+        outlives = {};
+        co_return;
+    });
+    CHECK(other.reported == std::vector<std::string>{"no data in last"});
+}
+
+#ifndef NDEBUG
+TEST_CASE("a result that was received is not there any more", "[coro][join_handle]") {
+    const auto words = last_words([] {
+        test_loop loop;
+        auto child = loop.spawn([]() -> task<std::unique_ptr<int>> { co_return nullptr; });
+        while (!child.done()) loop.poll();
+        child.take();
+        child.take();
+    });
+    CHECK_THAT(words, Catch::Matchers::ContainsSubstring("received once"));
+}
+#endif
 
 TEST_CASE("a handle names its child", "[coro][join_handle]") {
     run([]() -> task<> {

@@ -2,6 +2,7 @@
 #include <weft/coro/task_local.hpp>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -13,6 +14,7 @@
 #include <weft/compose/with_task_group.hpp>
 #include <weft/compose/with_timeout.hpp>
 #include <weft/coro/task_group.hpp>
+#include <weft/coro/this_task.hpp>
 #include <weft/sync/event.hpp>
 #include <weft/time/yield.hpp>
 
@@ -308,4 +310,34 @@ TEST_CASE("who has no value of its own gives none to a child, whatever its group
         CHECK(by_task == -1);
         CHECK(by_callback == -1);
     });
+}
+
+TEST_CASE("the end of a value may spawn, and name the task that kept it last",
+          "[coro][task_local]") {
+    struct farewell {
+        std::string* log = nullptr;
+
+        explicit farewell(std::string* to) : log(to) {}
+        farewell(farewell&& other) noexcept : log(std::exchange(other.log, nullptr)) {}
+        ~farewell() {
+            if (!log) return;
+            weft::this_loop().spawn([](std::string& to) -> task<> {
+                to += "spawned";
+                co_return;
+            }, std::ref(*log));
+            weft::this_task::set_name("a name that is too long for a short string");
+        }
+    };
+    static std::string log;
+    static task_local<farewell> bound(farewell(nullptr));
+    const no_frame_leaks check;
+    log.clear();
+    run([]() -> task<> {
+        co_await bound.with(farewell(&log), []() -> task<> {
+            weft::this_loop().spawn(get_later); // which keeps the value
+            co_return;
+        });
+        co_await weft::sleep_for(2ms);
+    });
+    CHECK(log == "spawned");
 }

@@ -31,8 +31,8 @@ TEST_CASE("a signal makes the loop write its tasks", "[debug][dump]") {
     const auto words = last_words([] {
         weft::run([]() -> task<> {
             weft::debug::dump_on_signal(SIGUSR1);
+            std::raise(SIGUSR1); // from now on
             weft::event never;
-            weft::this_loop().post([] { std::raise(SIGUSR1); });
             weft::this_loop().spawn([]() -> task<> {
                 for (int i = 0; i < 10; ++i) co_await weft::yield();
                 std::abort();

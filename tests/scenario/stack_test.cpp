@@ -108,7 +108,7 @@ template <class Leaf> task<int> chain(int depth, Leaf leaf) {
 }
 
 /// A fork of one branch, or of two: what all combinators are.
-template <class A> class nest_operation final : public weft::fork<nest_operation<A>> {
+template <class A> class nest_operation final : public weft::fork_operation<nest_operation<A>> {
 public:
     nest_operation(A a, bool alone) : child_(*this, std::move(a)), alone_(alone) {}
     std::coroutine_handle<> start(weft::branch& parent) noexcept {

@@ -74,7 +74,7 @@ private:
 // Implementation ------------------------------------------------------------
 
 template <class A>
-class cancel_scope::operation final : public fork<operation<A>>, public scoped {
+class cancel_scope::operation final : public fork_operation<operation<A>>, public scoped {
 public:
     explicit operation(cancel_scope* scope, A body)
         : scope_(scope), child_(*this, std::move(body)) {}

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <algorithm> // the concepts of ranges, at two thirds of what <ranges> costs
+#include <concepts>
 #include <cstddef>
 #include <memory>
 #include <new>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -114,5 +116,19 @@ std::vector<std::ranges::range_value_t<R>> to_vector(R&& range) {
 template <class R>
 concept forkable_range =
     std::ranges::input_range<R> && forkable<std::ranges::range_value_t<R>> && !forkable<R>;
+
+/// The elements of a range that a fork is given, or of a copy of it.
+template <class R>
+    requires forkable_range<std::remove_cvref_t<R>>
+auto given_elements(R&& range) {
+    using given = std::remove_cvref_t<R>;
+    constexpr bool can_be_taken = !std::is_lvalue_reference_v<R> ||
+                                  std::copy_constructible<std::ranges::range_value_t<given>>;
+    static_assert(can_be_taken, "what is in this range runs once: give it away by std::move");
+    if constexpr (can_be_taken)
+        return to_vector(given(std::forward<R>(range)));
+    else
+        return std::vector<std::ranges::range_value_t<given>>();
+}
 
 } // namespace weft

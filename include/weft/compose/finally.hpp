@@ -13,8 +13,8 @@
 namespace weft {
 
 template <forkable Body, forkable Cleanup>
-class finally_operation final : public fork<finally_operation<Body, Cleanup>> {
-    using base = fork<finally_operation>;
+class finally_operation final : public fork_operation<finally_operation<Body, Cleanup>> {
+    using base = fork_operation<finally_operation>;
 
 public:
     explicit finally_operation(Body body, Cleanup cleanup)
@@ -76,5 +76,6 @@ auto finally(Body body, Cleanup cleanup) {
     return prepared<finally_operation<Body, Cleanup>, Body, Cleanup>(std::move(body),
                                                                      std::move(cleanup));
 }
+void finally(...) = delete; // (body, cleanup): a task each, or a callable that returns one
 
 } // namespace weft

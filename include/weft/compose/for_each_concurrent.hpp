@@ -24,7 +24,7 @@
 namespace weft {
 
 template <std::ranges::input_range R, class F>
-class for_each_operation final : public fork<for_each_operation<R, F>> {
+class for_each_operation final : public fork_operation<for_each_operation<R, F>> {
     using reference = std::ranges::range_reference_t<R>;
     static constexpr bool stays = std::is_reference_v<reference> && std::ranges::forward_range<R>;
 

@@ -14,7 +14,7 @@ namespace weft {
 /// A fork that starts all its children together: `when_all`, `when_any`, `when_all_settled` differ
 /// in what the end of one child means to the others, and in what is made of the results.
 template <class Derived, class Children>
-class join_fork : public fork<Derived> {
+class join_fork : public fork_operation<Derived> {
 public:
     template <class... Sources>
     explicit join_fork(Sources&&... sources) : children_(*this, sources...) {}

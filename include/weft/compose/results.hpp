@@ -15,9 +15,22 @@ namespace weft {
 template <class T>
 using non_void_t = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 
+namespace detail {
+template <class T>
+struct held_result {
+    static_assert(!std::is_reference_v<T>,
+                  "a vector or an optional of results cannot hold a reference: return a pointer");
+    using type = non_void_t<std::remove_reference_t<T>>;
+};
+} // namespace detail
+
+/// What a container holds for the result of an `A`.
+template <class A>
+using held_result_t = typename detail::held_result<fork_result_t<A>>::type;
+
 /// What a fork that may not finish an `A` returns for it: nothing if it was cancelled.
 template <class A>
-using optional_result_t = std::optional<non_void_t<fork_result_t<A>>>;
+using optional_result_t = std::optional<held_result_t<A>>;
 
 /// Moves the value out of an outcome that has one, void as `std::monostate`.
 template <class T>

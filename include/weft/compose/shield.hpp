@@ -10,7 +10,7 @@
 namespace weft {
 
 template <forkable A>
-class shield_operation final : public fork<shield_operation<A>> {
+class shield_operation final : public fork_operation<shield_operation<A>> {
 public:
     explicit shield_operation(A body) : child_(*this, std::move(body)) {}
     ~shield_operation() { child_.report_lost_error(); }

@@ -4,6 +4,7 @@
 #include <algorithm> // the concepts of ranges, at two thirds of what <ranges> costs
 #include <cstddef>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -60,12 +61,13 @@ auto when_all(A... awaitables) {
 
 /// The same for the elements of a range; returns a vector in the order of the range. An empty
 /// range is complete at once.
-template <forkable_range R>
-auto when_all(R awaitables) {
-    using each = std::ranges::range_value_t<R>;
+template <class R>
+    requires forkable_range<std::remove_cvref_t<R>>
+auto when_all(R&& awaitables) {
+    using each = std::ranges::range_value_t<std::remove_cvref_t<R>>;
     return prepared<
-        when_all_operation<child_array<each>, std::vector<non_void_t<fork_result_t<each>>>>,
-        std::vector<each>>(to_vector(std::move(awaitables)));
+        when_all_operation<child_array<each>, std::vector<held_result_t<each>>>,
+        std::vector<each>>(given_elements(std::forward<R>(awaitables)));
 }
 
 } // namespace weft

@@ -4,6 +4,7 @@
 #include <algorithm> // the concepts of ranges, at two thirds of what <ranges> costs
 #include <cstddef>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -57,12 +58,13 @@ auto when_all_settled(A... awaitables) {
 }
 
 /// The same for the elements of a range; returns a vector.
-template <forkable_range R>
-auto when_all_settled(R awaitables) {
-    using each = std::ranges::range_value_t<R>;
+template <class R>
+    requires forkable_range<std::remove_cvref_t<R>>
+auto when_all_settled(R&& awaitables) {
+    using each = std::ranges::range_value_t<std::remove_cvref_t<R>>;
     return prepared<
         when_all_settled_operation<child_array<each>, std::vector<outcome<fork_result_t<each>>>>,
-        std::vector<each>>(to_vector(std::move(awaitables)));
+        std::vector<each>>(given_elements(std::forward<R>(awaitables)));
 }
 
 } // namespace weft

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <string_view>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -57,11 +58,12 @@ auto when_any(A... awaitables) {
 }
 
 /// The same for the elements of a range. An empty range is complete at once, and its result empty.
-template <forkable_range R>
-auto when_any(R awaitables) {
-    using each = std::ranges::range_value_t<R>;
+template <class R>
+    requires forkable_range<std::remove_cvref_t<R>>
+auto when_any(R&& awaitables) {
+    using each = std::ranges::range_value_t<std::remove_cvref_t<R>>;
     return prepared<when_any_operation<child_array<each>, std::vector<optional_result_t<each>>>,
-                    std::vector<each>>(to_vector(std::move(awaitables)));
+                    std::vector<each>>(given_elements(std::forward<R>(awaitables)));
 }
 
 } // namespace weft

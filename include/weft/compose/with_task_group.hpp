@@ -15,8 +15,8 @@
 namespace weft {
 
 template <class F>
-class task_group_operation final : public fork<task_group_operation<F>> {
-    using base = fork<task_group_operation>;
+class task_group_operation final : public fork_operation<task_group_operation<F>> {
+    using base = fork_operation<task_group_operation>;
 
     // The children may refer to what the body has in its frame, so while the body lives a cancel
     // of it ends them first: the group is registered with the branch of the body.
@@ -25,12 +25,12 @@ class task_group_operation final : public fork<task_group_operation<F>> {
         nursery(scheduler& loop, on_error policy, task_group_operation& operation)
             : task_group(loop, policy), operation_(operation) {}
 
-        using group::attach;
-        using group::has_error;
-        using group::join_branch;
-        using group::leave_branch;
-        using group::record_error;
-        using group::rethrow_errors;
+        using group_base::attach;
+        using group_base::has_error;
+        using group_base::join_branch;
+        using group_base::leave_branch;
+        using group_base::record_error;
+        using group_base::rethrow_errors;
 
         /// Whether a child did not end by itself because the parent was cancelled.
         bool was_cut_off() const noexcept { return cut_off_; }

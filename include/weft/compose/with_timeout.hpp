@@ -22,9 +22,9 @@ namespace weft {
 
 /// Runs one branch until a deadline, a `time_point` or a `duration` from its start.
 template <forkable A, class Deadline, bool Throws>
-class timeout_operation final : public fork<timeout_operation<A, Deadline, Throws>>,
+class timeout_operation final : public fork_operation<timeout_operation<A, Deadline, Throws>>,
                                 private timer {
-    using base = fork<timeout_operation>;
+    using base = fork_operation<timeout_operation>;
 
 public:
     explicit timeout_operation(A body, Deadline deadline)
@@ -55,7 +55,7 @@ public:
         return text.data();
     }
 
-    auto await_resume() {
+    decltype(auto) await_resume() {
         auto& outcome = child_.outcome();
         const bool completed = !outcome.is_pending() && !outcome.was_cancelled();
         if constexpr (Throws) {

@@ -19,16 +19,23 @@ decltype(auto) get_awaiter(A&& awaitable) {
         return std::forward<A>(awaitable);
 }
 
-/// Something that can be awaited as a `T`: `awaits<T&&>` as an rvalue, `awaits<T&>` as an lvalue.
+namespace detail {
+// An lvalue, as in the language, however the awaiter came.
 template <class A>
-concept awaits = requires(A&& awaitable) {
-    get_awaiter(std::forward<A>(awaitable)).await_ready();
-    get_awaiter(std::forward<A>(awaitable)).await_resume();
+using awaiter_of = std::remove_reference_t<decltype(get_awaiter(std::declval<A>()))>&;
+} // namespace detail
+
+/// Something that can be awaited as a `T`: `awaits<T&&>` as an rvalue, `awaits<T&>` as an lvalue.
+/// Source  C++20 [expr.await] 3.4, 3.5.
+template <class A>
+concept awaits = requires(detail::awaiter_of<A> awaiter) {
+    awaiter.await_ready();
+    awaiter.await_resume();
 };
 
 /// What `co_await` gives for an `A`.
 template <class A>
-using await_result_t = decltype(get_awaiter(std::declval<A>()).await_resume());
+using await_result_t = decltype(std::declval<detail::awaiter_of<A>>().await_resume());
 
 /// Whether an awaiter of an `A` refers to nothing in it: the `A` may be gone when it is used.
 template <class A>

@@ -93,7 +93,24 @@ public:
     /// For the destructor of who should have taken the error, and was dropped before.
     void report_lost_error() const noexcept {
         if (!has_failed()) return;
-        if (auto lost = error()) report_unhandled(std::move(lost), name());
+        auto lost = error();
+        if (!lost) return;
+        auto* known = notes();
+        if (auto* home = known && known->home ? known->home->alive() : nullptr)
+            home->unhandled(std::move(lost), name());
+        else
+            report_unhandled(std::move(lost), name());
+    }
+    /// It has failed, and a handle keeps the error, which may be dropped when no loop runs: lets
+    /// that be told to `here`.
+    [[gnu::cold]] void remember_home(scheduler& here) noexcept {
+        guarded(
+            [&] {
+                auto& mark = here.mark();
+                make_notes().home = &mark; // which may throw
+                mark.keep();
+            },
+            [](const std::exception_ptr&) {}); // no memory: whatever loop runs then is told
     }
 
     // For operations.
@@ -197,6 +214,7 @@ protected:
         settled_flag = 4096,   // spawned: it has ended, and keeps how
         joined_flag = 8192,    // spawned: somebody has received the outcome
         starting_flag = 16384, // spawned: somebody waits for it to start
+        received_flag = 65536, // spawned: its result was moved out
     };
     bool has(unsigned flag) const noexcept { return flags_ & flag; }
     void set(unsigned flag, bool on = true) noexcept {

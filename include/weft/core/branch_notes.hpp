@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <weft/core/frame_pool.hpp>
+#include <weft/core/scheduler_mark.hpp>
 #include <weft/core/source_place.hpp>
 
 namespace weft {
@@ -52,13 +53,16 @@ private:
 };
 
 /// What only few branches have: a name, values bound for them, a place of their own where they
-/// were cancelled. Kept apart, because every child pays for the bytes of a branch.
+/// were cancelled, an error that waits for somebody. Kept apart, because every child pays for the
+/// bytes of a branch.
 struct branch_notes : frame_pool::allocated {
     branch_notes() = default;
     branch_notes(const branch_notes&) = delete;
     ~branch_notes() {
+        // First, because the destructor of a bound value may look for it, or name its task.
+        if (auto* own = std::exchange(bindings, nullptr)) own->release();
         set_name(nullptr, 0);
-        if (bindings) bindings->release();
+        if (home) home->release();
     }
 
     /// Copies the text. Errors  Throws `std::bad_alloc`; the old name stays.
@@ -78,6 +82,7 @@ struct branch_notes : frame_pool::allocated {
     std::size_t name_size = 0;
     binding* bindings = nullptr;
     source_place cancelled_at = nullptr; // null: see the owner
+    scheduler_mark* home = nullptr; // its loop's, where an error waits that nobody received
     branch_owner* newest_group = nullptr; // which a branch without notes keeps by itself
 };
 

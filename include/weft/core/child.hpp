@@ -225,16 +225,20 @@ std::coroutine_handle<> child<A, Base>::start() noexcept {
             });
         if (this->has(this->unmade_flag)) return nullptr;
     }
-    if constexpr (has_frame)
+    if constexpr (has_frame) {
         return this->transfer(*this->leaf());
-    else if constexpr (!std::derived_from<kept_awaiter, operation_base>)
-        return held_.made.awaiter.start(*this);
-    else if constexpr (!std::is_same_v<decltype(held_.made.awaiter.start(*this)), bool>)
-        return this->begin_transfer(held_.made.awaiter, nullptr);
-    else if (this->begin(held_.made.awaiter, nullptr))
-        return std::noop_coroutine();
-    else
-        return nullptr;
+    } else {
+        auto& own = referred(held_.made.awaiter);
+        using kind = std::remove_reference_t<decltype(own)>;
+        if constexpr (!std::derived_from<kind, operation_base>)
+            return own.start(*this);
+        else if constexpr (!std::is_same_v<decltype(own.start(*this)), bool>)
+            return this->begin_transfer(own, nullptr);
+        else if (this->begin(own, nullptr))
+            return std::noop_coroutine();
+        else
+            return nullptr;
+    }
 }
 
 template <forkable A, class Base>
@@ -258,12 +262,12 @@ void child<A, Base>::collect() noexcept {
 template <forkable A, class Base>
 void child<A, Base>::destroy_held() noexcept {
     if constexpr (has_frame) {
-        if (frame* own = this->take_leaf(); !own)
-            this_execution.destroyed = nullptr; // it was: the frame has no awaiter to look for it
-        else if (this->is_started())
+        if (frame* own = this->take_leaf(); own && this->is_started())
             own->handle().destroy();
-        else
+        else if (own)
             awaiter::destroy_unstarted(*own);
+        else if (this->is_started())
+            this_execution.destroyed = nullptr; // it was: the frame has no awaiter to look for it
     }
     if constexpr (!is_task) {
         if (this->has(this->made_flag)) held_.made.~made();

@@ -44,7 +44,7 @@ public:
 
     decltype(auto) await_resume() {
         if (error_) std::rethrow_exception(error_);
-        return static_cast<kept&&>(*awaiter_).await_resume();
+        return awaiter_->await_resume();
     }
 
 private:
@@ -142,11 +142,21 @@ public:
         return operation_->await_suspend(waiter);
     }
     decltype(auto) await_resume() { return operation_->await_resume(); }
-    auto start(branch& on) noexcept { return operation_->start(on); }
+    Op& operation() const noexcept { return *operation_; }
 
 private:
     Op* operation_;
 };
+
+/// The awaiter itself, wherever it stands.
+template <class W>
+W& referred(W& awaiter) noexcept {
+    return awaiter;
+}
+template <class Op>
+Op& referred(awaiter_reference<Op>& to) noexcept {
+    return to.operation();
+}
 
 /// Returns the awaiter with which a branch awaits `awaitable`: its own if it is one of weft's,
 /// else a `foreign_operation`. With `Keep` an rvalue is moved in rather than referred to.

@@ -24,7 +24,7 @@ namespace weft {
 ///         parent at the end of the queue.
 /// Cancel  The children are cancelled, newest first; the parent goes on when all have ended.
 template <class Derived>
-class fork : public operation<Derived>, public branch_owner {
+class fork_operation : public operation<Derived>, public branch_owner {
 public:
     bool withdraw() noexcept override {
         cancel_children(this->waiter()->cancelled_at());
@@ -39,8 +39,8 @@ public:
     }
 
 protected:
-    fork() noexcept = default;
-    ~fork() { drop_children(); }
+    fork_operation() noexcept = default;
+    ~fork_operation() { drop_children(); }
 
     /// Starts one child, in place of the parent.
     template <class Child>

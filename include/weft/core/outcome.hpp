@@ -73,6 +73,13 @@ public:
         else if constexpr (!std::is_void_v<T>)
             return value_;
     }
+    std::add_lvalue_reference_t<std::add_const_t<T>> value() const& {
+        require_value();
+        if constexpr (std::is_reference_v<T>)
+            return *value_;
+        else if constexpr (!std::is_void_v<T>)
+            return value_;
+    }
 
     /// Moves the value out. Errors as `value()`; the error is moved out, too.
     T take() {

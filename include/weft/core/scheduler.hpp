@@ -10,6 +10,7 @@
 
 #include <weft/core/intrusive_list.hpp>
 #include <weft/core/raise.hpp>
+#include <weft/core/scheduler_mark.hpp>
 
 namespace weft {
 
@@ -95,6 +96,12 @@ public:
     /// Takes back what was given to `enqueue_threadsafe`, if it has not run. On the loop's thread.
     virtual void withdraw_threadsafe(runnable& item) noexcept = 0;
 
+    /// For what may outlive this loop. Errors  Throws `std::bad_alloc`.
+    scheduler_mark& mark() {
+        if (!mark_) mark_ = new scheduler_mark(*this);
+        return *mark_;
+    }
+
     /// Whether the caller is on the thread of this loop.
     bool on_its_thread() const noexcept { return thread_ == &this_execution; }
 
@@ -104,7 +111,14 @@ public:
 
 protected:
     scheduler() noexcept = default;
-    ~scheduler() = default;
+    ~scheduler() { forget_mark(); }
+
+    /// From now on it counts as gone.
+    void forget_mark() noexcept {
+        if (!mark_) return;
+        mark_->clear();
+        std::exchange(mark_, nullptr)->release();
+    }
 
     /// While it lives, what this thread does belongs to this scheduler. They nest.
     class on_this_thread {
@@ -146,6 +160,7 @@ private:
     const branch* asked_ = nullptr; // the one of them whose operation is asked now
     std::size_t stack_allowance_ = 16384;
     execution* thread_ = &this_execution;
+    scheduler_mark* mark_ = nullptr; // as a rule nobody asks
 };
 
 /// Gives an error that nobody can receive to the loop that runs on this thread, or prints it if

@@ -5,7 +5,7 @@
 
 namespace weft {
 
-/// Where the stack is now: an address in the frame of the function that this is inlined into.
+/// Where the stack is now: an address at the frame of the function that this is inlined into.
 ///
 /// Of an ordinary variable the address would say less: AddressSanitizer may keep it elsewhere.
 [[gnu::always_inline]] inline std::uintptr_t stack_address() noexcept {

@@ -26,9 +26,29 @@ enum class on_error {
     collect, ///< as `cancel`, but every error is rethrown, in an `exception_group`
 };
 
+namespace detail {
+// Whether a `Parameter` is a reference to what is made of an `Arg` for the call: "text" for a
+// const std::string&. It is gone when a coroutine begins.
+template <class Parameter, class Arg>
+inline constexpr bool refers_to_temporary =
+    std::is_reference_v<Parameter> && std::is_scalar_v<Arg> &&
+    !std::is_same_v<std::remove_cvref_t<Parameter>, Arg>;
+
+template <class F, class... Args>
+inline constexpr bool keeps_arguments = true;
+template <class R, class... Parameters, class... Args>
+    requires(sizeof...(Parameters) == sizeof...(Args))
+inline constexpr bool keeps_arguments<R (*)(Parameters...), Args...> =
+    !(refers_to_temporary<Parameters, Args> || ...);
+} // namespace detail
+
 /// A callable with its arguments: what `spawn(f, args...)` keeps in the child.
 template <class F, class... Args>
 class bound_call {
+    static_assert(detail::keeps_arguments<F, Args...>,
+                  "an argument is converted for a reference parameter, to a temporary that is gone "
+                  "when the coroutine begins: pass an object of the parameter's type");
+
 public:
     template <class G, class... Given>
     explicit bound_call(G&& callable, Given&&... args)
@@ -46,7 +66,7 @@ private:
 
 /// What every group is made of: it owns spawned children, hears how they end, and knows what an
 /// error means to the others.
-class group : public branch_owner {
+class group_base : public branch_owner {
 public:
     on_error policy() const noexcept { return policy_; }
     std::size_t size() const noexcept { return size_; }
@@ -73,8 +93,8 @@ public:
     inline void child_ended(branch& child, ending how) noexcept override;
 
 protected:
-    explicit group(on_error policy) noexcept : policy_(policy) {}
-    ~group();
+    explicit group_base(on_error policy) noexcept : policy_(policy) {}
+    ~group_base();
 
     /// Counts an error, of a child or of somebody whose fate is the group's.
     void record_error(std::exception_ptr error, const char* name) noexcept;
@@ -110,7 +130,7 @@ private:
 // Implementation ------------------------------------------------------------
 
 template <class A>
-class group::spawned final : public child<A, spawned_branch<fork_result_t<A>>>,
+class group_base::spawned final : public child<A, spawned_branch<fork_result_t<A>>>,
                              public frame_pool::allocated {
     using base = child<A, spawned_branch<fork_result_t<A>>>;
 
@@ -124,7 +144,7 @@ private:
         this->clear();
         this->report(how);
         if (this->is_bare())
-            frame_pool::deallocate(this, sizeof *this); // the destructors would find nothing to do
+            spawned::operator delete(this, sizeof *this); // destructors would find nothing to do
         else
             delete this;
     }
@@ -135,12 +155,16 @@ private:
         this->settle(how);
         // In a group that cancels, the group gets every error, whoever else joins the child; that
         // of a child that is being started is the starter's.
-        auto& owner = static_cast<group&>(this->owner());
+        auto& owner = static_cast<group_base&>(this->owner());
         owner.excused_ = this->is_starting();
         if (owner.policy_ != on_error::report || owner.excused_) this->set_error_taken();
+        auto& here = owner.loop();
         this->report(how);
         while (!waiting.empty()) waiting.pop_front().child_done();
-        if (this->forgo()) dismiss();
+        if (this->forgo())
+            dismiss();
+        else if (this->has_failed() && !this->is_joined())
+            this->remember_home(here);
     }
     void dismiss() noexcept override {
         if (this->has_failed() && !this->is_joined()) this->report_lost_error();
@@ -148,12 +172,12 @@ private:
     }
 };
 
-[[gnu::noinline]] inline void group::refuse() {
+[[gnu::noinline]] inline void group_base::refuse() {
     raise<closed_error>("spawn into a group that is cancelled or finished", errc::group_closed);
 }
 
 template <forkable A>
-spawned_branch<fork_result_t<A>>& group::spawn_child(A&& source) {
+spawned_branch<fork_result_t<A>>& group_base::spawn_child(A&& source) {
     if (cancelled_) [[unlikely]]
         refuse();
     auto* fresh = new spawned<A>(*this, std::move(source));
@@ -166,7 +190,7 @@ spawned_branch<fork_result_t<A>>& group::spawn_child(A&& source) {
 }
 
 template <class Child>
-[[gnu::noinline]] void group::inherit_bindings(Child* fresh) {
+[[gnu::noinline]] void group_base::inherit_bindings(Child* fresh) {
     guarded([&] { fresh->inherit_bindings(); },
             [&](std::exception_ptr error) {
                 delete fresh;
@@ -174,29 +198,29 @@ template <class Child>
             });
 }
 
-inline group::~group() {
+inline group_base::~group_base() {
     drop_children();
     if (first_error_) loop().unhandled(std::move(first_error_), "");
     for (auto& each : errors_) loop().unhandled(std::move(each), "");
 }
 
-inline void group::child_ended(branch& child, ending how) noexcept {
+inline void group_base::child_ended(branch& child, ending how) noexcept {
     --size_;
     if (child.has_failed()) [[unlikely]]
         child_failed(child);
     if (size_ == 0 && how != ending::dropped) last_child_ended();
 }
 
-[[gnu::noinline]] inline void group::child_failed(branch& child) noexcept {
+[[gnu::noinline]] inline void group_base::child_failed(branch& child) noexcept {
     if (policy_ != on_error::report && !excused_) record_error(child.error(), child.name());
 }
 
-[[gnu::noinline]] inline void group::last_child_ended() noexcept {
+[[gnu::noinline]] inline void group_base::last_child_ended() noexcept {
     group_emptied();
     emptied();
 }
 
-inline void group::record_error(std::exception_ptr error, const char* name) noexcept {
+inline void group_base::record_error(std::exception_ptr error, const char* name) noexcept {
     if (policy_ == on_error::collect) {
         guarded([&] { errors_.push_back(error); },
                 [&](std::exception_ptr) { report_unhandled(error, name); });
@@ -211,7 +235,7 @@ inline void group::record_error(std::exception_ptr error, const char* name) noex
     group_failed();
 }
 
-inline void group::rethrow_errors() {
+inline void group_base::rethrow_errors() {
     cancelled_ = false;
     if (first_error_) std::rethrow_exception(std::exchange(first_error_, nullptr));
     if (!errors_.empty()) raise<exception_group>(std::exchange(errors_, {}));

@@ -51,6 +51,16 @@ public:
         if (forgo() && this->is_done()) dismiss();
     }
 
+    /// The outcome, for who receives it: moved out, so that there is no second one.
+    weft::outcome<T>& receive() noexcept {
+        set_joined();
+        if constexpr (!std::is_void_v<T> && !std::is_reference_v<T>) {
+            assert((std::is_trivially_copyable_v<T> || !this->has(this->received_flag)) &&
+                   "the result of a child is received once");
+            this->set(this->received_flag);
+        }
+        return outcome();
+    }
     /// Somebody has received the outcome: an error in it need not be reported.
     void set_joined() noexcept { this->set(this->joined_flag); }
     bool is_joined() const noexcept { return this->has(this->joined_flag); }
@@ -121,15 +131,13 @@ private:
 struct as_value {
     template <class T>
     static T result(spawned_branch<T>& child) {
-        child.set_joined();
-        return child.outcome().take();
+        return child.receive().take();
     }
 };
 struct as_outcome {
     template <class T>
     static outcome<T> result(spawned_branch<T>& child) {
-        child.set_joined();
-        return std::move(child.outcome());
+        return std::move(child.receive());
     }
 };
 struct as_nothing {
@@ -143,6 +151,8 @@ struct as_nothing {
 ///
 /// Ownership  The group owns the child. Destroying the handle neither joins nor cancels; it keeps
 ///            only the result alive. Move-only.
+/// Errors     One that the group leaves to the handle is unhandled when that goes unjoined: told to
+///            the child's loop, or if that is gone, to the one that runs.
 /// Lifetime   It may outlive the group and the loop. What it returns to be awaited refers to the
 ///            child, and must begin before the handle is destroyed.
 template <class T = void>

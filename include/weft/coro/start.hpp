@@ -105,7 +105,7 @@ class start_operation final : public operation<start_operation<T, F, Args...>>,
     using child_result = call_result_t<F, started<T>, Args&...>;
 
 public:
-    start_operation(group* owner, F callable, Args... args)
+    start_operation(group_base* owner, F callable, Args... args)
         : group_(owner), callable_(std::move(callable)), args_(std::move(args)...),
           state_(new detail::start_state<T>(this)) {}
     ~start_operation() {
@@ -162,7 +162,7 @@ private:
             this->complete();
     }
 
-    group* group_;
+    group_base* group_;
     F callable_;
     std::tuple<Args...> args_;
     detail::start_state<T>* state_;

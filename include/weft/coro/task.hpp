@@ -135,8 +135,8 @@ struct awaits_in_branch {
     template <class A>
     static decltype(auto) adapt(frame& self, A&& awaitable, source_place at) {
         static_assert(awaits<A>,
-                      "this cannot be awaited here; a task, and what describes an operation, is "
-                      "awaited once, as an rvalue: co_await std::move(t)");
+                      "this cannot be awaited here: no awaitable, or one that is awaited once, as "
+                      "an rvalue, as a task is: co_await std::move(t)");
         self.awaits_at = to_location(at);
         if constexpr (awaits<A>) return make_awaiter<false>(std::forward<A>(awaitable));
     }

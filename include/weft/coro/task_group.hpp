@@ -31,16 +31,16 @@ namespace weft {
 /// Order      A child starts when its turn comes, after all that is ready now.
 /// Cancel     A group that was made inside of a branch is cancelled and joined before a cancel
 ///            destroys the frames of that branch.
-class task_group : public group {
+class task_group : public group_base {
 public:
     /// A group of the loop that runs on this thread, registered with the branch that runs.
-    explicit task_group(on_error policy = on_error::cancel) : group(policy) {
+    explicit task_group(on_error policy = on_error::cancel) : group_base(policy) {
         assert(this_execution.loop && "a task_group outside of a loop needs to be told which");
         attach(*this_execution.loop, nullptr);
         if (auto* maker = this_execution.current) join_branch(*maker);
     }
     /// A group for outside of a coroutine.
-    explicit task_group(scheduler& loop, on_error policy = on_error::cancel) : group(policy) {
+    explicit task_group(scheduler& loop, on_error policy = on_error::cancel) : group_base(policy) {
         attach(loop, nullptr);
     }
     virtual ~task_group() = default;
@@ -75,7 +75,10 @@ public:
     /// Errors  If it ends without: rethrows its error, or throws `cancelled_error`.
     /// Cancel  Cancels the child and joins it, unless it has called.
     template <class T = void, class F, class... Args>
+        requires std::invocable<std::decay_t<F>&, started<T>, std::decay_t<Args>&...>
     auto start(F&& f, Args&&... args);
+    template <class T = void, class... Wrong>
+    void start(Wrong&&...) = delete; // (f, args...): f(started<T>, args&...) makes a task
 
     /// Waits until all children have ended.
     /// Errors  Rethrows what the policy says. The group can be used again afterwards.
@@ -126,8 +129,9 @@ inline bool task_group::join_operation::start(branch& waiter) noexcept {
 }
 
 template <class T, class F, class... Args>
+    requires std::invocable<std::decay_t<F>&, started<T>, std::decay_t<Args>&...>
 auto task_group::start(F&& f, Args&&... args) {
-    return prepared<start_operation<T, std::decay_t<F>, std::decay_t<Args>...>, group*,
+    return prepared<start_operation<T, std::decay_t<F>, std::decay_t<Args>...>, group_base*,
                     std::decay_t<F>, std::decay_t<Args>...>(this, std::forward<F>(f),
                                                             std::forward<Args>(args)...);
 }

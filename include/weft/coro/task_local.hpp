@@ -61,7 +61,7 @@ private:
 
 template <class T>
 template <class A>
-class task_local<T>::operation final : public fork<operation<A>> {
+class task_local<T>::operation final : public fork_operation<operation<A>> {
 public:
     explicit operation(const task_local* local, T bound, A body)
         : child_(*this, std::move(body)) {

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <memory>
 #include <ostream>
 #include <string>
 #include <system_error>
@@ -82,11 +83,10 @@ private:
 };
 
 template <class = if_used>
-task<> dump_when_asked() {
-    const dump_pipe requests;
+task<> dump_when_asked(std::unique_ptr<const dump_pipe> requests) {
     for (;;) {
-        co_await wait_readable(requests.fd());
-        requests.drain();
+        co_await wait_readable(requests->fd());
+        requests->drain();
         std::fputs(report_tasks(this_loop()).c_str(), stderr);
     }
 }
@@ -95,7 +95,9 @@ task<> dump_when_asked() {
 
 template <class>
 void dump_on_signal(int signal) {
-    this_loop().spawn(detail::dump_when_asked()).set_name("dump_on_signal");
+    this_loop()
+        .spawn(detail::dump_when_asked(std::make_unique<const detail::dump_pipe>()))
+        .set_name("dump_on_signal");
     struct ::sigaction action {};
     action.sa_handler = detail::request_dump;
     action.sa_flags = SA_RESTART;

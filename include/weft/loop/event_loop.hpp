@@ -231,6 +231,7 @@ inline void event_loop::drop_left() noexcept {
     root_.drop_children();
     inbox_->close(ready());
     while (!ready().empty()) ready().pop_front().discard();
+    forget_mark();
 }
 
 inline void event_loop::stop() noexcept {

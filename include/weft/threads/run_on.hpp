@@ -68,7 +68,7 @@ public:
 
 private:
     // Over there: the branch that runs the body is a child of this, and can be cancelled.
-    class stay final : public fork<stay> {
+    class stay final : public fork_operation<stay> {
     public:
         explicit stay(remote_call* call) : call_(call), child_(*this, std::move(call->body_)) {
             call_->stay_ = this;

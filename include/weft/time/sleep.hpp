@@ -22,7 +22,8 @@ constexpr duration to_duration(std::chrono::duration<Rep, Period> d) noexcept;
 template <class Rep, class Period>
 time_point deadline_after(std::chrono::duration<Rep, Period> d) noexcept;
 
-/// Waits for a point in time.
+/// Waits for a point in time. A duration counts from the construction, on the clock of the loop
+/// that runs then.
 class sleep_operation final : public operation<sleep_operation>, private timer {
 public:
     explicit sleep_operation(time_point deadline) noexcept
