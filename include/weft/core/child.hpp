@@ -262,12 +262,14 @@ void child<A, Base>::collect() noexcept {
 template <forkable A, class Base>
 void child<A, Base>::destroy_held() noexcept {
     if constexpr (has_frame) {
-        if (frame* own = this->take_leaf(); own && this->is_started())
+        frame* own = this->take_leaf();
+        if (!this->is_started()) [[unlikely]] {
+            if (own) awaiter::destroy_unstarted(*own);
+        } else if (own) [[likely]] {
             own->handle().destroy();
-        else if (own)
-            awaiter::destroy_unstarted(*own);
-        else if (this->is_started())
+        } else {
             this_execution.destroyed = nullptr; // it was: the frame has no awaiter to look for it
+        }
     }
     if constexpr (!is_task) {
         if (this->has(this->made_flag)) held_.made.~made();

@@ -6,16 +6,15 @@
 namespace weft {
 
 /// A place in an `intrusive_list`. An object that derives from it can be in one list at a time
-/// (`Tag` tells several hooks of one object apart) and leaves it when it is destroyed.
+/// (`Tag` tells several places of one object apart), and must leave it before it is destroyed.
 ///
-/// Unlinking needs no list: neighbours know each other and the end is a hook too. That is why
+/// Unlinking needs no list: neighbours know each other and the end is a place too. That is why
 /// whatever waits can be destroyed where it waits, in constant time, without knowing for what.
 template <class Tag = void>
-class list_hook {
+class list_place {
 public:
-    list_hook() noexcept {} // leaves `previous_` as it is
-    list_hook(list_hook&&) = delete;
-    ~list_hook() { unlink(); }
+    list_place() noexcept {} // leaves `previous_` as it is
+    list_place(list_place&&) = delete;
 
     bool is_linked() const noexcept { return next_ != nullptr; }
 
@@ -31,22 +30,26 @@ private:
     template <class, class>
     friend class intrusive_list;
 
-    list_hook* next_ = nullptr;
-    list_hook* previous_; // while it is linked
+    list_place* next_ = nullptr;
+    list_place* previous_; // while it is linked
+};
+
+/// A place that an object leaves by itself when it is destroyed.
+template <class Tag = void>
+class list_hook : public list_place<Tag> {
+public:
+    ~list_hook() { this->unlink(); }
 };
 
 /// A doubly linked list of objects that it does not own: first in, first out.
 template <class T, class Tag = void>
 class intrusive_list {
-    using hook = list_hook<Tag>;
+    using place_type = list_place<Tag>;
 
 public:
     intrusive_list() noexcept { end_.next_ = end_.previous_ = &end_; }
     intrusive_list(intrusive_list&&) = delete;
-    ~intrusive_list() {
-        clear();
-        end_.next_ = nullptr; // the end leaves no list
-    }
+    ~intrusive_list() { clear(); }
 
     bool empty() const noexcept { return end_.next_ == &end_; }
 
@@ -64,8 +67,8 @@ public:
     /// Moves everything that `other` holds behind what is here.
     void append(intrusive_list& other) noexcept {
         if (other.empty()) return;
-        hook& first = *other.end_.next_;
-        hook& last = *other.end_.previous_;
+        place_type& first = *other.end_.next_;
+        place_type& last = *other.end_.previous_;
         first.previous_ = end_.previous_;
         end_.previous_->next_ = &first;
         last.next_ = &end_;
@@ -81,24 +84,24 @@ public:
     T* first() const noexcept { return at(end_.next_); }
     T* last() const noexcept { return at(end_.previous_); }
     T* before(const T& item) const noexcept {
-        return at(static_cast<const hook&>(item).previous_);
+        return at(static_cast<const place_type&>(item).previous_);
     }
-    T* after(const T& item) const noexcept { return at(static_cast<const hook&>(item).next_); }
+    T* after(const T& item) const noexcept { return at(static_cast<const place_type&>(item).next_); }
 
 private:
-    hook& take_front() noexcept {
-        hook& first = *end_.next_;
+    place_type& take_front() noexcept {
+        place_type& first = *end_.next_;
         end_.next_ = first.next_;
         first.next_->previous_ = &end_;
         first.next_ = nullptr;
         return first;
     }
-    T* at(hook* position) const noexcept {
+    T* at(place_type* position) const noexcept {
         return position == &end_ ? nullptr : static_cast<T*>(position);
     }
 
-    static void insert(hook& position, T& item) noexcept {
-        hook& fresh = item;
+    static void insert(place_type& position, T& item) noexcept {
+        place_type& fresh = item;
         assert(!fresh.is_linked());
         fresh.next_ = &position;
         fresh.previous_ = position.previous_;
@@ -106,7 +109,7 @@ private:
         position.previous_ = &fresh;
     }
 
-    hook end_;
+    place_type end_;
 };
 
 } // namespace weft

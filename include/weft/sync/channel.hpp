@@ -156,9 +156,21 @@ struct channel<T>::receiving {
         source->reserved_ = 1;
         return reserved = true;
     }
+    // Nobody can come between this and the result: nothing has to be promised.
+    bool begin_at_once() noexcept {
+        if constexpr (std::is_nothrow_move_constructible_v<stored>) {
+            if (source->reserved_ == 0 && !source->items_.empty() && source->senders_.empty())
+                [[likely]] {
+                item.emplace(std::move(source->items_.front()));
+                source->items_.pop_front();
+                return true;
+            }
+        }
+        return begin();
+    }
     void waits(wait_queue::entry&) noexcept { source->offer(); }
     std::optional<T> result() {
-        if (reserved) [[likely]] {
+        if (reserved) {
             --source->reserved_;
             return source->take();
         }
@@ -177,7 +189,7 @@ struct channel<T>::receiving {
 
     channel* source;
     bool reserved = false;      // an item that is still in the channel
-    std::optional<stored> item; // handed over, in a channel without capacity
+    std::optional<stored> item; // taken at once, or handed over, in a channel without capacity
 };
 
 // Returns whether the sender has not to wait: its item is in, or it has failed.

@@ -27,6 +27,7 @@ class queued;
 ///         static constexpr const char* name = "semaphore.acquire";
 ///
 ///         // Optional:
+///         bool begin_at_once() noexcept;  // as `begin`, where `result` follows immediately
 ///         void waits(wait_queue::entry&) noexcept;    // it has joined the queue
 ///         void give_back() noexcept;  // it was handed something, and is destroyed before it
 ///                                     // resumed: to whom does that go?
@@ -92,8 +93,8 @@ private:
     entry* oldest_ = nullptr; // of those who wait
 };
 
-/// One that waits in a queue, whatever it is that it does there.
-class wait_queue::entry : public operation_base, public list_hook<linked> {
+/// One that waits in a queue, whatever it is that it does there. `queued` leaves it.
+class wait_queue::entry : public operation_base, public list_place<linked> {
 public:
     using operation_base::waiter;
 
@@ -194,7 +195,7 @@ public:
     bool await_ready() noexcept {
         auto& thread = this_execution;
         if (thread.budget <= 1 || thread.current->may_not_begin()) return false;
-        if (!request_.begin()) return false;
+        if (!begin_at_once()) return false;
         --thread.budget;
         return true;
     }
@@ -223,6 +224,12 @@ public:
     Request& request() noexcept { return request_; }
 
 private:
+    bool begin_at_once() noexcept {
+        if constexpr (requires { request_.begin_at_once(); })
+            return request_.begin_at_once();
+        else
+            return request_.begin();
+    }
     void proceed() noexcept override {
         if constexpr (proceeds) request_.proceed(*this);
     }
