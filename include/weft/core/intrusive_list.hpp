@@ -44,7 +44,7 @@ public:
 /// A doubly linked list of objects that it does not own: first in, first out.
 template <class T, class Tag = void>
 class intrusive_list {
-    using place_type = list_place<Tag>;
+    using spot = list_place<Tag>;
 
 public:
     intrusive_list() noexcept { end_.next_ = end_.previous_ = &end_; }
@@ -67,8 +67,8 @@ public:
     /// Moves everything that `other` holds behind what is here.
     void append(intrusive_list& other) noexcept {
         if (other.empty()) return;
-        place_type& first = *other.end_.next_;
-        place_type& last = *other.end_.previous_;
+        spot& first = *other.end_.next_;
+        spot& last = *other.end_.previous_;
         first.previous_ = end_.previous_;
         end_.previous_->next_ = &first;
         last.next_ = &end_;
@@ -84,24 +84,24 @@ public:
     T* first() const noexcept { return at(end_.next_); }
     T* last() const noexcept { return at(end_.previous_); }
     T* before(const T& item) const noexcept {
-        return at(static_cast<const place_type&>(item).previous_);
+        return at(static_cast<const spot&>(item).previous_);
     }
-    T* after(const T& item) const noexcept { return at(static_cast<const place_type&>(item).next_); }
+    T* after(const T& item) const noexcept { return at(static_cast<const spot&>(item).next_); }
 
 private:
-    place_type& take_front() noexcept {
-        place_type& first = *end_.next_;
+    spot& take_front() noexcept {
+        spot& first = *end_.next_;
         end_.next_ = first.next_;
         first.next_->previous_ = &end_;
         first.next_ = nullptr;
         return first;
     }
-    T* at(place_type* position) const noexcept {
+    T* at(spot* position) const noexcept {
         return position == &end_ ? nullptr : static_cast<T*>(position);
     }
 
-    static void insert(place_type& position, T& item) noexcept {
-        place_type& fresh = item;
+    static void insert(spot& position, T& item) noexcept {
+        spot& fresh = item;
         assert(!fresh.is_linked());
         fresh.next_ = &position;
         fresh.previous_ = position.previous_;
@@ -109,7 +109,7 @@ private:
         position.previous_ = &fresh;
     }
 
-    place_type end_;
+    spot end_;
 };
 
 } // namespace weft
