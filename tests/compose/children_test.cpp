@@ -3,6 +3,7 @@
 
 #include <list>
 #include <memory>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <tuple>
@@ -144,6 +145,38 @@ TEST_CASE("a range is moved into a vector, whatever range it is", "[compose][chi
     CHECK(*moved[2] == 2);
     std::vector<bool> proxies{true, false};
     CHECK(weft::to_vector(proxies) == proxies);
+}
+
+TEST_CASE("a range that the caller keeps is copied, what a view looks at is moved",
+          "[compose][children]") {
+    struct asks {
+        int value;
+        std::shared_ptr<int> uses = std::make_shared<int>(0);
+        task<int> operator()() { return give(value); }
+    };
+    std::vector<asks> kept{{1}, {2}};
+    auto copied = weft::given_elements(kept);
+    CHECK(copied.size() == 2);
+    CHECK(kept[0].uses.use_count() == 2);
+    const auto& constant = kept;
+    CHECK(weft::given_elements(constant).size() == 2);
+    auto moved = weft::given_elements(std::move(kept));
+    CHECK(moved[1].uses.use_count() == 2); // with `copied`
+
+    std::vector<task<int>> tasks;
+    for (int i = 0; i != 3; ++i) tasks.push_back(give(i));
+    std::span<task<int>> last_two(tasks.data() + 1, 2);
+    run([&]() -> task<> {
+        auto results = co_await weft::when_all(last_two);
+        CHECK(results == std::vector{1, 2});
+        auto first = std::move(tasks.front());
+        const int zero = co_await std::move(first);
+        CHECK(zero == 0);
+    });
+
+    asks array[] = {{3}, {4}};
+    CHECK(weft::given_elements(array).size() == 2);
+    CHECK(array[0].uses.use_count() == 1);
 }
 
 TEST_CASE("what a fork takes for a range", "[compose][children]") {

@@ -2,10 +2,12 @@
 #include <weft/coro/join_handle.hpp>
 
 #include <chrono>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -330,6 +332,50 @@ TEST_CASE("an error is told to the loop of the child, also when it does not run"
         co_return;
     });
     CHECK(other.reported == std::vector<std::string>{"no data in last"});
+}
+
+TEST_CASE("a hook that owns the last handle is not called by its own end", "[coro][join_handle]") {
+    const no_frame_leaks check;
+    int told = 0;
+    auto failed = std::make_shared<join_handle<int>>();
+    {
+        weft::event_loop loop(weft::event_loop::time::simulated);
+        loop.on_unhandled([&told, failed](std::exception_ptr, std::string_view) { ++told; });
+        *failed = loop.spawn(fails(0s));
+        while (!failed->done()) loop.poll();
+        failed.reset();
+    }
+    CHECK(told == 0); // printed: the loop is gone, and no other runs
+}
+
+TEST_CASE("the hook may use the loop, though that does not run", "[coro][join_handle]") {
+    weft::event_loop loop(weft::event_loop::time::simulated);
+    int posted = 0;
+    loop.on_unhandled([&posted](std::exception_ptr, std::string_view) {
+        weft::this_loop().post([&posted] { ++posted; });
+    });
+    auto failed = loop.spawn(fails(0s));
+    while (!failed.done()) loop.poll();
+    failed = {};
+    CHECK(posted == 0);
+    loop.poll();
+    CHECK(posted == 1);
+}
+
+TEST_CASE("what is as good when it is received again may be", "[coro][join_handle]") {
+    test_loop loop;
+    auto number = loop.spawn(returns(7, 0s));
+    auto cancelled = loop.spawn([]() -> task<std::string> {
+        co_await weft::sleep_forever();
+        co_return "never";
+    });
+    while (!number.done()) loop.poll();
+    cancelled.cancel();
+    loop.poll();
+    CHECK(number.take() == 7);
+    CHECK(number.take() == 7);
+    CHECK_THROWS_AS(cancelled.take(), weft::cancelled_error);
+    CHECK_THROWS_AS(cancelled.take(), weft::cancelled_error);
 }
 
 #ifndef NDEBUG

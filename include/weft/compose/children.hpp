@@ -117,18 +117,27 @@ template <class R>
 concept forkable_range =
     std::ranges::input_range<R> && forkable<std::ranges::range_value_t<R>> && !forkable<R>;
 
-/// The elements of a range that a fork is given, or of a copy of it.
+/// The elements that a fork is given with a range: moved out of one that is given away, and out of
+/// what a view looks at; copied from one that the caller keeps.
 template <class R>
     requires forkable_range<std::remove_cvref_t<R>>
 auto given_elements(R&& range) {
     using given = std::remove_cvref_t<R>;
-    constexpr bool can_be_taken = !std::is_lvalue_reference_v<R> ||
-                                  std::copy_constructible<std::ranges::range_value_t<given>>;
-    static_assert(can_be_taken, "what is in this range runs once: give it away by std::move");
-    if constexpr (can_be_taken)
-        return to_vector(given(std::forward<R>(range)));
-    else
-        return std::vector<std::ranges::range_value_t<given>>();
+    using each = std::ranges::range_value_t<given>;
+    constexpr bool is_lvalue = std::is_lvalue_reference_v<R>;
+    if constexpr (is_lvalue && std::ranges::view<given>) {
+        return to_vector(given(range));
+    } else if constexpr (is_lvalue) {
+        constexpr bool can_be_copied =
+            std::constructible_from<each, std::ranges::range_reference_t<R>>;
+        static_assert(can_be_copied, "what is in this range runs once: give it away by std::move");
+        std::vector<each> result;
+        if constexpr (can_be_copied)
+            for (auto&& one : range) result.emplace_back(one);
+        return result;
+    } else {
+        return to_vector(range);
+    }
 }
 
 } // namespace weft

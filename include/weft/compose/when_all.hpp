@@ -60,7 +60,8 @@ auto when_all(A... awaitables) {
 }
 
 /// The same for the elements of a range; returns a vector in the order of the range. An empty
-/// range is complete at once.
+/// range is complete at once. What the range owns is moved from it if that is given away, else
+/// copied; what a view looks at is moved.
 template <class R>
     requires forkable_range<std::remove_cvref_t<R>>
 auto when_all(R&& awaitables) {

@@ -96,8 +96,8 @@ public:
         auto lost = error();
         if (!lost) return;
         auto* known = notes();
-        if (auto* home = known && known->home ? known->home->alive() : nullptr)
-            home->unhandled(std::move(lost), name());
+        if (auto* home = known && known->home ? known->home->alive(&this_execution) : nullptr)
+            home->lost(std::move(lost), name());
         else
             report_unhandled(std::move(lost), name());
     }

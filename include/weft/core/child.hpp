@@ -228,7 +228,7 @@ std::coroutine_handle<> child<A, Base>::start() noexcept {
     if constexpr (has_frame) {
         return this->transfer(*this->leaf());
     } else {
-        auto& own = referred(held_.made.awaiter);
+        auto& own = detail::referred(held_.made.awaiter);
         using kind = std::remove_reference_t<decltype(own)>;
         if constexpr (!std::derived_from<kind, operation_base>)
             return own.start(*this);

@@ -142,21 +142,23 @@ public:
         return operation_->await_suspend(waiter);
     }
     decltype(auto) await_resume() { return operation_->await_resume(); }
-    Op& operation() const noexcept { return *operation_; }
+    Op& target() const noexcept { return *operation_; }
 
 private:
     Op* operation_;
 };
 
-/// The awaiter itself, wherever it stands.
+namespace detail {
+// The awaiter itself, wherever it stands.
 template <class W>
 W& referred(W& awaiter) noexcept {
     return awaiter;
 }
 template <class Op>
 Op& referred(awaiter_reference<Op>& to) noexcept {
-    return to.operation();
+    return to.target();
 }
+} // namespace detail
 
 /// Returns the awaiter with which a branch awaits `awaitable`: its own if it is one of weft's,
 /// else a `foreign_operation`. With `Keep` an rvalue is moved in rather than referred to.

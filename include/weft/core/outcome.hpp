@@ -81,6 +81,8 @@ public:
             return value_;
     }
 
+    T value() && { return take(); }
+
     /// Moves the value out. Errors as `value()`; the error is moved out, too.
     T take() {
         if (state_ == state::error) {

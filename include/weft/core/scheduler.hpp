@@ -90,6 +90,13 @@ public:
     /// Takes an error that nobody can receive. `name` is the task's, or empty.
     virtual void unhandled(std::exception_ptr error, const char* name) noexcept = 0;
 
+    /// As `unhandled`, from wherever on its thread the error was lost: it may not run.
+    void lost(std::exception_ptr error, const char* name) noexcept {
+        if (this_execution.loop == this) return unhandled(std::move(error), name);
+        const on_this_thread scope(*this);
+        unhandled(std::move(error), name);
+    }
+
     /// Puts `item` at the end of the queue. May be called from any thread; `item` must live until
     /// it has run.
     virtual void enqueue_threadsafe(runnable& item) noexcept = 0;
@@ -98,7 +105,7 @@ public:
 
     /// For what may outlive this loop. Errors  Throws `std::bad_alloc`.
     scheduler_mark& mark() {
-        if (!mark_) mark_ = new scheduler_mark(*this);
+        if (!mark_) mark_ = new scheduler_mark(*this, &this_execution);
         return *mark_;
     }
 

@@ -29,17 +29,22 @@ enum class on_error {
 namespace detail {
 // Whether a `Parameter` is a reference to what is made of an `Arg` for the call: "text" for a
 // const std::string&. It is gone when a coroutine begins.
+// Source  C++20 [dcl.init.ref] 4: reference-compatible.
 template <class Parameter, class Arg>
 inline constexpr bool refers_to_temporary =
     std::is_reference_v<Parameter> && std::is_scalar_v<Arg> &&
-    !std::is_same_v<std::remove_cvref_t<Parameter>, Arg>;
+    !std::is_convertible_v<Arg*, std::remove_reference_t<Parameter>*>;
 
+// Of functions that may be coroutines; what other callables take cannot be seen.
 template <class F, class... Args>
 inline constexpr bool keeps_arguments = true;
 template <class R, class... Parameters, class... Args>
-    requires(sizeof...(Parameters) == sizeof...(Args))
+    requires(sizeof...(Parameters) == sizeof...(Args)) && requires { typename R::promise_type; }
 inline constexpr bool keeps_arguments<R (*)(Parameters...), Args...> =
     !(refers_to_temporary<Parameters, Args> || ...);
+template <class R, class... Parameters, class... Args>
+inline constexpr bool keeps_arguments<R (*)(Parameters...) noexcept, Args...> =
+    keeps_arguments<R (*)(Parameters...), Args...>;
 } // namespace detail
 
 /// A callable with its arguments: what `spawn(f, args...)` keeps in the child.
@@ -131,7 +136,7 @@ private:
 
 template <class A>
 class group_base::spawned final : public child<A, spawned_branch<fork_result_t<A>>>,
-                             public frame_pool::allocated {
+                                  public frame_pool::allocated {
     using base = child<A, spawned_branch<fork_result_t<A>>>;
 
 public:

@@ -57,7 +57,7 @@ public:
         if constexpr (!std::is_void_v<T> && !std::is_reference_v<T>) {
             assert((std::is_trivially_copyable_v<T> || !this->has(this->received_flag)) &&
                    "the result of a child is received once");
-            this->set(this->received_flag);
+            this->set(this->received_flag, outcome().has_value());
         }
         return outcome();
     }
@@ -152,7 +152,7 @@ struct as_nothing {
 /// Ownership  The group owns the child. Destroying the handle neither joins nor cancels; it keeps
 ///            only the result alive. Move-only.
 /// Errors     One that the group leaves to the handle is unhandled when that goes unjoined: told to
-///            the child's loop, or if that is gone, to the one that runs.
+///            the child's loop, though it may not run, or if that is gone, to the one that runs.
 /// Lifetime   It may outlive the group and the loop. What it returns to be awaited refers to the
 ///            child, and must begin before the handle is destroyed.
 template <class T = void>

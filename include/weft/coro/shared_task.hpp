@@ -89,8 +89,7 @@ public:
     explicit state(task<T> body) : child_(*this, std::move(body)) {}
     ~state() {
         drop_children();
-        if (!delivered_)
-            if (auto error = child_.error()) report_unhandled(std::move(error), child_.name());
+        if (!delivered_) child_.report_lost_error();
     }
 
     void keep() noexcept { ++uses_; }
@@ -114,7 +113,8 @@ public:
         }
         return next;
     }
-    void child_ended(branch&, ending) noexcept override {
+    void child_ended(branch& body, ending) noexcept override {
+        if (body.has_failed()) body.remember_home(loop());
         while (!joiners_.empty()) joiners_.pop_front().body_ended();
     }
     auto& outcome() noexcept {

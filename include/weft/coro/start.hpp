@@ -103,6 +103,9 @@ class start_operation final : public operation<start_operation<T, F, Args...>>,
     };
 
     using child_result = call_result_t<F, started<T>, Args&...>;
+    static_assert(detail::keeps_arguments<F, started<T>, Args...>,
+                  "an argument is converted for a reference parameter, to a temporary that is gone "
+                  "when the coroutine begins: pass an object of the parameter's type");
 
 public:
     start_operation(group_base* owner, F callable, Args... args)

@@ -10,6 +10,7 @@
 #include <ostream>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -63,7 +64,6 @@ public:
             raise<std::system_error>(errno, std::system_category(), "dump_on_signal: pipe2");
         read_ = unique_fd(ends[0]);
         write_ = unique_fd(ends[1]);
-        dump_request.store(write_.get());
     }
     dump_pipe(dump_pipe&&) = delete;
     ~dump_pipe() {
@@ -72,6 +72,8 @@ public:
     }
 
     int fd() const noexcept { return read_.get(); }
+    /// From now on the handler writes here.
+    void listen() const noexcept { dump_request.store(write_.get()); }
     void drain() const noexcept {
         char requests[64];
         while (::read(read_.get(), requests, sizeof requests) > 0) {}
@@ -95,9 +97,10 @@ task<> dump_when_asked(std::unique_ptr<const dump_pipe> requests) {
 
 template <class>
 void dump_on_signal(int signal) {
-    this_loop()
-        .spawn(detail::dump_when_asked(std::make_unique<const detail::dump_pipe>()))
-        .set_name("dump_on_signal");
+    auto pipe = std::make_unique<const detail::dump_pipe>();
+    const auto& requests = *pipe;
+    this_loop().spawn(detail::dump_when_asked(std::move(pipe))).set_name("dump_on_signal");
+    requests.listen();
     struct ::sigaction action {};
     action.sa_handler = detail::request_dump;
     action.sa_flags = SA_RESTART;

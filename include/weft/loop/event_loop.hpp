@@ -121,7 +121,7 @@ public:
     void stop() noexcept;
 
     /// `f(std::exception_ptr, std::string_view task_name)` is called with every error that nobody
-    /// can receive, instead of printing it.
+    /// can receive, instead of printing it: on the loop's thread, though it may not run then.
     template <class F>
     void on_unhandled(F f) {
         hook_.set(std::move(f));
