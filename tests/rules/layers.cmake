@@ -9,9 +9,8 @@ set(folders core sync coro loop time compose threads net os testing debug)
 set(apart testing debug)
 set(needs_library "^net/tls_")
 set(max_lines 400)
-# The operating system is here; raise.hpp knows -fno-exceptions, frame_pool.hpp the address sanitizer,
-# stack_address.hpp what each compiler calls it.
-set(may_use_if "^(net/|os/|loop/([a-z_]*(epoll|poll|reactor)[a-z_]*|system_calls)\\.hpp|core/(raise|frame_pool|stack_address)\\.hpp)")
+# The operating system is here; raise.hpp knows -fno-exceptions, frame_pool.hpp the address sanitizer.
+set(may_use_if "^(net/|os/|loop/([a-z_]*(epoll|poll|reactor)[a-z_]*|system_calls)\\.hpp|core/(raise|frame_pool)\\.hpp)")
 # Costly to compile, and never worth it; <ranges> only where a type is a range.
 set(never "^(iostream|functional|regex|stop_token)$")
 set(light "^(core|coro)/")
@@ -72,7 +71,7 @@ foreach(header IN LISTS headers)
         elseif(line MATCHES "^ *# *include")
             fail(${header} "${line}: only <weft/...> and standard headers")
         elseif(line MATCHES "^ *# *if" AND NOT header MATCHES "${may_use_if}")
-            fail(${header} "${line}: no #if but in the reactors, net/, os/, raise, frame_pool and stack_address")
+            fail(${header} "${line}: no #if but in the reactors, net/, os/, raise and frame_pool")
         elseif(line MATCHES "^ *# *define")
             fail(${header} "${line}: no macros")
         endif()

@@ -74,13 +74,8 @@ public:
             return value_;
     }
     std::add_lvalue_reference_t<std::add_const_t<T>> value() const& {
-        require_value();
-        if constexpr (std::is_reference_v<T>)
-            return *value_;
-        else if constexpr (!std::is_void_v<T>)
-            return value_;
+        return const_cast<outcome&>(*this).value();
     }
-
     T value() && { return take(); }
 
     /// Moves the value out. Errors as `value()`; the error is moved out, too.

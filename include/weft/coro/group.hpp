@@ -45,19 +45,24 @@ inline constexpr bool keeps_arguments<R (*)(Parameters...), Args...> =
 template <class R, class... Parameters, class... Args>
 inline constexpr bool keeps_arguments<R (*)(Parameters...) noexcept, Args...> =
     keeps_arguments<R (*)(Parameters...), Args...>;
+
+template <class F, class... Args>
+constexpr void check_arguments() noexcept {
+    static_assert(keeps_arguments<F, Args...>,
+                  "an argument is converted for a reference parameter, to a temporary that is gone "
+                  "when the coroutine begins: pass an object of the parameter's type");
+}
 } // namespace detail
 
 /// A callable with its arguments: what `spawn(f, args...)` keeps in the child.
 template <class F, class... Args>
 class bound_call {
-    static_assert(detail::keeps_arguments<F, Args...>,
-                  "an argument is converted for a reference parameter, to a temporary that is gone "
-                  "when the coroutine begins: pass an object of the parameter's type");
-
 public:
     template <class G, class... Given>
     explicit bound_call(G&& callable, Given&&... args)
-        : callable_(std::forward<G>(callable)), args_(std::forward<Given>(args)...) {}
+        : callable_(std::forward<G>(callable)), args_(std::forward<Given>(args)...) {
+        detail::check_arguments<F, Args...>();
+    }
 
     /// Calls `f` as an lvalue with the arguments as rvalues, once.
     decltype(auto) operator()() {
@@ -205,8 +210,8 @@ template <class Child>
 
 inline group_base::~group_base() {
     drop_children();
-    if (first_error_) loop().unhandled(std::move(first_error_), "");
-    for (auto& each : errors_) loop().unhandled(std::move(each), "");
+    if (first_error_) loop().lost(std::move(first_error_), "");
+    for (auto& each : errors_) loop().lost(std::move(each), "");
 }
 
 inline void group_base::child_ended(branch& child, ending how) noexcept {

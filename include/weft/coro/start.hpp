@@ -103,14 +103,13 @@ class start_operation final : public operation<start_operation<T, F, Args...>>,
     };
 
     using child_result = call_result_t<F, started<T>, Args&...>;
-    static_assert(detail::keeps_arguments<F, started<T>, Args...>,
-                  "an argument is converted for a reference parameter, to a temporary that is gone "
-                  "when the coroutine begins: pass an object of the parameter's type");
 
 public:
     start_operation(group_base* owner, F callable, Args... args)
         : group_(owner), callable_(std::move(callable)), args_(std::move(args)...),
-          state_(new detail::start_state<T>(this)) {}
+          state_(new detail::start_state<T>(this)) {
+        detail::check_arguments<F, started<T>, Args...>();
+    }
     ~start_operation() {
         this->unlink(); // what is destroyed below may end the child
         state_->waiting = nullptr;

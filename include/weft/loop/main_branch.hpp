@@ -21,7 +21,7 @@ public:
     ~main_branch() {
         drop_children();
         // What `run` throws by itself goes first.
-        if (auto lost = child_.error()) loop().unhandled(std::move(lost), child_.name());
+        if (auto lost = child_.error()) loop().lost(std::move(lost), child_.name());
     }
 
     void child_ended(branch&, ending) noexcept override { done_ = true; }

@@ -113,9 +113,10 @@ class [[nodiscard]] broadcast<T>::subscription : public list_hook<> {
 public:
     subscription(subscription&& other) noexcept : list_hook<>() { take_over(other); }
     subscription& operator=(subscription&& other) noexcept {
-        if (this == &other) return *this;
-        leave();
-        take_over(other);
+        if (this != &other) {
+            leave();
+            take_over(other);
+        }
         return *this;
     }
     ~subscription() { leave(); }
@@ -184,11 +185,8 @@ struct broadcast<T>::receiving {
         --reader->promised_;
         if (reader->available() == 0) return std::nullopt; // disconnected since
         auto& [item, readers] = reader->source_->at(reader->next_);
-        std::optional<T> result;
-        if (readers == 1)
-            result.emplace(std::move_if_noexcept(item));
-        else
-            result.emplace(std::as_const(item));
+        auto result = readers == 1 ? std::optional<T>(std::move_if_noexcept(item))
+                                   : std::optional<T>(std::as_const(item));
         ++reader->next_;
         --readers;
         reader->source_->remove_received();

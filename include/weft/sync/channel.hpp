@@ -101,7 +101,6 @@ private:
     bool provide(receiving& receiver) noexcept;
     void put(stored& item);
     std::optional<T> take();
-    std::optional<T> take_greatest();
     void hand_over(stored& item);
     bool try_put(stored& item);
     bool try_put(const stored& item) {
@@ -148,14 +147,8 @@ struct channel<T>::receiving {
     explicit receiving(channel* from) noexcept : source(from) {}
 
     wait_queue& queue() noexcept { return source->receivers_; }
-    bool begin() noexcept {
-        // Others have their items and have not resumed yet: this one's turn comes after theirs.
-        if (source->reserved_ != 0) return false;
-        if (source->items_.empty()) [[unlikely]]
-            return source->provide(*this);
-        source->reserved_ = 1;
-        return reserved = true;
-    }
+    // Others may have their items and have not resumed yet: this one's turn comes after theirs.
+    bool begin() noexcept { return source->reserved_ == 0 && source->provide(*this); }
     // Nobody can come between this and the result: nothing has to be promised.
     bool begin_at_once() noexcept {
         if constexpr (std::is_nothrow_move_constructible_v<stored>) {
@@ -249,26 +242,14 @@ void channel<T>::put(stored& item) {
 // Takes the first item out. Whatever its move throws, the others are served.
 template <class T>
 std::optional<T> channel<T>::take() {
-    if (order_) [[unlikely]]
-        return take_greatest();
-    struct remove {
-        channel& self;
-        ~remove() {
-            self.items_.pop_front();
-            if (!self.senders_.empty() || !self.receivers_.empty()) [[unlikely]]
-                self.fill();
-        }
-    } const first{*this};
-    return std::optional<T>(std::move(items_.front()));
-}
-
-template <class T>
-std::optional<T> channel<T>::take_greatest() {
     struct serve_others {
         channel& self;
-        ~serve_others() { self.fill(); }
+        ~serve_others() {
+            if (!self.order_) self.items_.pop_front();
+            self.fill();
+        }
     } const finally{*this};
-    return order_->pop();
+    return order_ ? order_->pop() : std::optional<T>(std::move(items_.front()));
 }
 
 // Without capacity: from hand to hand. Precondition: a receiver waits.
