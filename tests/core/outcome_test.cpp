@@ -175,3 +175,21 @@ TEST_CASE("an outcome keeps what a function returns or throws", "[core][outcome]
     nothing.take_completed();
     CHECK_THROWS_WITH(failed.take_completed(), "no");
 }
+
+TEST_CASE("what returns nothing leaves nothing or an error", "[core][outcome]") {
+    static_assert(sizeof(weft::error_or_nothing) == sizeof(std::exception_ptr));
+    weft::error_or_nothing returned, failed;
+    failed.set_error(failure("no"));
+
+    CHECK_FALSE(returned.has_error());
+    CHECK(failed.has_error());
+    returned.take_completed();
+    CHECK_THROWS_WITH(failed.take_completed(), "no");
+
+    outcome<void> value = std::move(returned);
+    outcome<void> error = std::move(failed);
+
+    CHECK(value.has_value());
+    CHECK_THROWS_WITH(error.value(), "no");
+    CHECK_FALSE(failed.has_error()); // an error has one receiver
+}

@@ -115,6 +115,17 @@ inline std::coroutine_handle<> branch::transfer(frame& target) noexcept {
     return bounce(target);
 }
 
+[[gnu::noinline]] inline std::coroutine_handle<> branch::finish(frame& outermost) noexcept {
+    auto& self = *this_execution.current;
+    if (stack_address() <= this_execution.stack_limit) [[unlikely]] {
+        self.flags_ |= ended_flag;
+        return bounce(outermost); // the only one that is left, should it be dropped now
+    }
+    self.leaf_ = &outermost;
+    self.end(ending::finished);
+    return std::noop_coroutine();
+}
+
 inline void branch::wait_for(operation_base& op) noexcept {
     if (is_queued()) return; // it is complete already
     operation_ = &op;

@@ -19,11 +19,11 @@
 
 namespace weft {
 
-/// What the promise of every coroutine of weft begins with.
+/// What the promise of every coroutine of weft begins with. Which branch it runs in, no frame says:
+/// while it runs, it is `this_execution.current`.
 struct frame {
     frame() noexcept {} // sets nothing: whoever starts the frame does, and until then nobody asks
 
-    branch* in;                     ///< the branch that it runs in
     frame* parent;                  ///< the frame that awaits it; null: the outermost
     std::source_location awaits_at; ///< where it awaits what it awaits
 
@@ -115,10 +115,23 @@ public:
 
     // For operations.
 
+    /// The first of the bits that the operation it waits on keeps here, where there is room.
+    static constexpr unsigned operation_flag = 1u << 20;
+    bool has(unsigned flag) const noexcept { return flags_ & flag; }
+    void set(unsigned flag, bool on = true) noexcept {
+        flags_ = on ? flags_ | flag : flags_ & ~flag;
+    }
+
     /// Begins `op` for the frame `waiter` (null: for this branch itself). Returns whether the
     /// branch waits now; if not, it goes on with `op.await_resume()`.
     template <class Op>
     bool begin(Op& op, frame* waiter) noexcept;
+    /// Starts `op`. Returns whether it is complete; if not, it must be destroyed at once.
+    template <class Op>
+    bool attempt(Op& op) noexcept {
+        op.branch_ = this;
+        return op.start(*this);
+    }
     /// As `begin`, for operations that start by a transfer. Null: it does not wait.
     template <class Op>
     std::coroutine_handle<> begin_transfer(Op& op, frame* waiter) noexcept;
@@ -153,18 +166,12 @@ public:
     /// The branch in whose place this one runs: spawned, or the outermost. It has the name.
     branch& task() noexcept;
 
-    // For coroutines.
+    // For coroutines. What is static is about the branch that runs.
 
-    /// Continues with `target`, a frame of this branch, without using up the stack.
-    std::coroutine_handle<> transfer(frame& target) noexcept;
-    /// The outermost frame has ended. Its branch ends when the stack has unwound.
-    [[gnu::noinline]] std::coroutine_handle<> finish(frame& outermost) noexcept {
-        if (is_destroying()) terminate_resumed();
-        leaf_ = &outermost; // the only one that is left, should it be dropped now
-        flags_ |= ended_flag;
-        loop().run_next(*this);
-        return std::noop_coroutine();
-    }
+    /// Continues with `target`, a frame of that branch, without using up the stack.
+    static std::coroutine_handle<> transfer(frame& target) noexcept;
+    /// The outermost frame has ended, and is suspended: so does the branch.
+    static std::coroutine_handle<> finish(frame& outermost) noexcept;
     bool is_destroying() const noexcept { return flags_ & destroying_flag; }
     /// Whether an operation that begins now would have to stop: see `begin`.
     bool may_not_begin() const noexcept { return flags_ & (cancel_flag | destroying_flag); }
@@ -216,10 +223,6 @@ protected:
         starting_flag = 16384, // spawned: somebody waits for it to start
         received_flag = 65536, // spawned: its result was moved out
     };
-    bool has(unsigned flag) const noexcept { return flags_ & flag; }
-    void set(unsigned flag, bool on = true) noexcept {
-        flags_ = on ? flags_ | flag : flags_ & ~flag;
-    }
     unsigned& uses() noexcept { return uses_; }
 
 private:
@@ -267,10 +270,11 @@ private:
     void set_cancelled_at(source_place at) noexcept;
     static void cancel_waiting(scheduler& loop) noexcept;
     [[gnu::cold]] bool stop_before_operation(frame* waiter) noexcept;
-    [[gnu::noinline]] std::coroutine_handle<> bounce(frame& target) noexcept {
-        if (is_destroying()) terminate_resumed();
-        leaf_ = &target;
-        loop().run_next(*this);
+    [[gnu::noinline]] static std::coroutine_handle<> bounce(frame& target) noexcept {
+        auto& self = *this_execution.current;
+        if (self.is_destroying()) terminate_resumed();
+        self.leaf_ = &target;
+        self.loop().run_next(self);
         return std::noop_coroutine();
     }
 

@@ -32,13 +32,13 @@ public:
 
     template <std::derived_from<frame> Promise>
     auto await_suspend(std::coroutine_handle<Promise> waiter) noexcept {
-        frame& promise = waiter.promise();
+        auto& in = *this_execution.current;
         auto& self = static_cast<Derived&>(*this);
-        if constexpr (std::same_as<decltype(self.start(*promise.in)), bool>) {
-            return promise.in->begin(self, &promise);
+        if constexpr (std::same_as<decltype(self.start(in)), bool>) {
+            return in.begin(self, &waiter.promise());
         } else {
             // Starts by a transfer: null means "complete", and the waiter itself goes on.
-            auto next = promise.in->begin_transfer(self, &promise);
+            auto next = in.begin_transfer(self, &waiter.promise());
             return next ? next : std::coroutine_handle<>(waiter);
         }
     }

@@ -117,7 +117,7 @@ public:
     /// Moves the value out or rethrows the error. Precondition: ended, and not cancelled.
     T take_completed() {
         if (state_ == state::error) [[unlikely]]
-            std::rethrow_exception(error_);
+            raise_again(error_);
         return take_value();
     }
 
@@ -144,7 +144,7 @@ private:
 
     void require_value() const {
         assert(state_ != state::pending);
-        if (state_ == state::error) std::rethrow_exception(error_);
+        if (state_ == state::error) raise_again(error_);
         if (state_ == state::cancelled) raise_cancelled();
     }
 
@@ -178,6 +178,37 @@ private:
     union {
         nothing nothing_;
         stored value_;
+        std::exception_ptr error_;
+    };
+};
+
+/// The outcome of what has run to its end and returns nothing: a word, because every frame of a
+/// `task<>` has one.
+class error_or_nothing {
+public:
+    error_or_nothing() noexcept : error_() {}
+    ~error_or_nothing() {
+        if (error_) [[unlikely]]
+            error_.~exception_ptr();
+    }
+
+    bool has_error() const noexcept { return static_cast<bool>(error_); }
+    void set_error(std::exception_ptr error) noexcept { error_ = std::move(error); }
+    void take_completed() const {
+        if (error_) [[unlikely]]
+            raise_again(error_);
+    }
+    operator outcome<void>() && noexcept {
+        outcome<void> result;
+        if (error_)
+            result.set_error(std::exchange(error_, nullptr));
+        else
+            result.set_value();
+        return result;
+    }
+
+private:
+    union { // so that nothing is called to destroy what is not there
         std::exception_ptr error_;
     };
 };

@@ -99,7 +99,7 @@ struct async_generator<T>::promise_type : generator_frame<T>, frame_pool::alloca
     auto final_suspend() const noexcept { return finish_branch{}; }
     void return_void() const noexcept {}
     void unhandled_exception() noexcept {
-        if (this->in->is_destroying()) branch::terminate_resumed();
+        if (this_execution.current->is_destroying()) branch::terminate_resumed();
         this->error = std::current_exception();
     }
 
@@ -123,8 +123,7 @@ private:
     struct finish_branch : std::suspend_always {
         std::coroutine_handle<>
         await_suspend(std::coroutine_handle<promise_type> ended) const noexcept {
-            frame& self = ended.promise();
-            return self.in->finish(self);
+            return branch::finish(ended.promise());
         }
     };
 };

@@ -79,7 +79,6 @@ private:
 
     private:
         std::coroutine_handle<> start() noexcept override {
-            outermost_->in = this;
             outermost_->parent = nullptr;
             set_leaf(*outermost_);
             return transfer(*outermost_);

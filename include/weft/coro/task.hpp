@@ -105,9 +105,9 @@ struct task_returns : frame {
 
 template <>
 struct task_returns<void> : frame {
-    outcome<void> result;
+    error_or_nothing result;
 
-    void return_void() noexcept { result.set_value(); }
+    void return_void() const noexcept {}
 };
 
 // Implementation ------------------------------------------------------------
@@ -157,7 +157,7 @@ struct task<T>::promise_type : task_returns<T>, frame_pool::allocated {
     }
 
     void unhandled_exception() noexcept {
-        if (this->in->is_destroying()) branch::terminate_resumed();
+        if (this_execution.current->is_destroying()) branch::terminate_resumed();
         this->result.set_error(std::current_exception());
     }
 
@@ -167,7 +167,7 @@ private:
         std::coroutine_handle<>
         await_suspend(std::coroutine_handle<Promise> ended) const noexcept {
             frame& self = ended.promise();
-            return self.parent ? self.in->transfer(*self.parent) : self.in->finish(self);
+            return self.parent ? branch::transfer(*self.parent) : branch::finish(self);
         }
     };
 };
@@ -197,9 +197,8 @@ public:
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> parent) noexcept {
         frame& above = parent.promise();
         frame& below = child_.promise();
-        below.in = above.in;
         below.parent = &above;
-        return above.in->transfer(below);
+        return branch::transfer(below);
     }
     template <class Promise>
         requires(!std::derived_from<Promise, frame>)
@@ -215,12 +214,11 @@ public:
     /// Makes it the outermost frame of a branch, which owns it then: instead of the destructor.
     void put_into(branch& whole) noexcept {
         frame& outermost = child_.promise();
-        outermost.in = &whole;
         outermost.parent = nullptr;
         whole.set_leaf(outermost);
     }
     /// How it ended, if it is of a `task<T>`.
-    static outcome<T>& outcome_of(frame& outermost) noexcept {
+    static auto& outcome_of(frame& outermost) noexcept {
         return static_cast<promise&>(outermost).result;
     }
     static void destroy_unstarted(frame& outermost) noexcept {
@@ -229,7 +227,7 @@ public:
     /// Starts it as the outermost frame of a branch, and goes on owning it.
     std::coroutine_handle<> start(branch& on) noexcept {
         put_into(on);
-        return on.transfer(child_.promise());
+        return branch::transfer(child_.promise());
     }
 
 private:

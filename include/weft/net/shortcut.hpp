@@ -106,7 +106,7 @@ concept awaits_operation =
 template <awaits_operation A, class Use>
 bool use_if_complete(A awaitable, branch& on, Use use) {
     auto operation = get_awaiter(std::move(awaitable));
-    if (!operation.start(on)) return false;
+    if (!on.attempt(operation)) return false;
     use(operation.await_resume());
     return true;
 }

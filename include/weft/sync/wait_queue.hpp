@@ -102,47 +102,49 @@ public:
     void complete() noexcept { waiter()->ready(); }
 
     /// Tells two kinds of waiters of one queue apart, if its object needs that.
-    void set_shares() noexcept { flags_ |= shares_flag; }
-    bool shares() const noexcept { return flags_ & shares_flag; }
+    void set_shares() noexcept { waiter()->set(shares_flag); }
+    bool shares() const noexcept { return waiter()->has(shares_flag); }
 
 protected:
-    explicit entry(bool proceeds) noexcept : flags_(proceeds ? std::size_t{proceeds_flag} : 0) {}
+    entry() noexcept = default;
     ~entry() = default;
 
+    /// When it is woken, it goes on by `proceed`.
+    void set_proceeds() noexcept { waiter()->set(proceeds_flag); }
     /// It was handed something.
-    bool served() const noexcept { return flags_ & served_flag; }
+    bool served() const noexcept { return waiter() && waiter()->has(served_flag); }
     void receive() noexcept {
         if (!is_linked())
             terminate_with("a synchronisation object was destroyed too early: somebody was about "
                            "to receive something from it");
         unlink();
+        forget();
     }
+    /// It is over: what the branch keeps for it is the next one's.
+    void forget() noexcept { waiter()->set(shares_flag | served_flag | proceeds_flag, false); }
 
 private:
     friend wait_queue;
-    enum : std::size_t {
-        shares_flag = 1,
-        served_flag = 2,
-        proceeds_flag = 4, // when woken; else it is complete then
+    // Kept by the branch, and set only while this waits or was served.
+    enum : unsigned {
+        shares_flag = branch::operation_flag,
+        served_flag = branch::operation_flag << 1,
+        proceeds_flag = branch::operation_flag << 2, // when woken; else it is complete then
     };
 
     virtual void proceed() noexcept = 0;
     void go_on() noexcept {
-        if (flags_ & proceeds_flag) [[unlikely]]
+        if (waiter()->has(proceeds_flag)) [[unlikely]]
             proceed();
         else
             complete();
     }
-
-    // A word, because it is cleared together with the links: of stores that overlap, as compilers
-    // make them for odd sizes, nothing can be read back until they are through.
-    std::size_t flags_;
 };
 
 // Implementation ------------------------------------------------------------
 
 inline void wait_queue::push(entry& last) noexcept {
-    last.flags_ &= ~std::size_t{entry::served_flag};
+    last.waiter()->set(entry::served_flag, false);
     entries_.push_back(last);
     if (!oldest_) oldest_ = &last;
 }
@@ -153,7 +155,7 @@ inline void wait_queue::remove(entry& waiter) noexcept {
 }
 
 inline void wait_queue::keep(entry& served) noexcept {
-    served.flags_ |= entry::served_flag;
+    served.waiter()->set(entry::served_flag);
     entries_.push_front(served);
 }
 
@@ -166,7 +168,7 @@ inline void wait_queue::wake_one() noexcept {
 inline void wait_queue::serve_one() noexcept {
     auto& served = *oldest_;
     oldest_ = entries_.after(served);
-    served.flags_ |= entry::served_flag;
+    served.waiter()->set(entry::served_flag);
     served.go_on();
 }
 
@@ -180,7 +182,7 @@ class [[nodiscard]] queued final : public operation<queued<Request>, wait_queue:
 public:
     template <class... Args>
     explicit queued(Args&&... args)
-        : waiting(proceeds), request_(std::forward<Args>(args)...) {}
+        : request_(std::forward<Args>(args)...) {}
     ~queued() {
         if (this->is_linked()) [[unlikely]]
             abandon();
@@ -202,6 +204,7 @@ public:
     bool start(branch&) noexcept {
         if (request_.begin()) return true;
         request_.queue().push(*this);
+        if constexpr (proceeds) this->set_proceeds();
         if constexpr (requires { request_.waits(*this); }) request_.waits(*this);
         return false;
     }
@@ -238,9 +241,11 @@ private:
     [[gnu::noinline]] void abandon() noexcept {
         if (this->served()) {
             this->unlink();
+            this->forget();
             if constexpr (requires { request_.give_back(); }) request_.give_back();
         } else {
             request_.queue().remove(*this);
+            this->forget();
             if constexpr (requires { request_.left(); }) request_.left();
         }
     }
