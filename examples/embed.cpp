@@ -35,7 +35,8 @@ int main() {
             std::cout << "frame " << frame++ << '\n';
             next_frame += 50ms;
         }
-        // The program's own descriptors would stand beside it.
+        // The program's own descriptors would stand beside it. A loop on a poll_reactor has none,
+        // -1: there, look every few milliseconds.
         pollfd weft_descriptor{loop.native_handle(), POLLIN, 0};
         ::poll(&weft_descriptor, 1, milliseconds_to_wait(loop, next_frame));
     }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <weft/compose/when_all.hpp>
+#include <weft/coro/generator.hpp>
 #include <weft/time/yield.hpp>
 
 #include "support/catch.hpp"
@@ -176,6 +177,10 @@ TEST_CASE("a range that the caller keeps is copied, what a view looks at is move
 
     asks array[] = {{3}, {4}};
     CHECK(weft::given_elements(array).size() == 2);
+
+    const auto yield_tasks = []() -> weft::generator<task<int>> { co_yield give(1); };
+    auto generator = yield_tasks(); // cannot be copied, but gives its elements away
+    CHECK(weft::given_elements(generator).size() == 1);
     CHECK(array[0].uses.use_count() == 1);
 }
 

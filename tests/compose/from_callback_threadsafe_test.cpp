@@ -170,7 +170,7 @@ TEST_CASE("a cancelled waiter is not told, and the other thread is",
     });
 }
 
-TEST_CASE("what was accepted dies with a waiter that is ended before its loop has looked",
+TEST_CASE("what was accepted dies with a waiter that is dropped before its loop has looked",
           "[compose][from_callback_threadsafe]") {
     branches b;
     std::vector<threadsafe_completer<std::shared_ptr<int>>> kept;
@@ -190,9 +190,9 @@ TEST_CASE("what was accepted dies with a waiter that is ended before its loop ha
     b.cancel(cancelled);
     b.drop(dropped);
     b.run();
-    CHECK(b.was_destroyed(cancelled));
+    CHECK(b.has_ended(cancelled)); // completed beats cancelled
     CHECK(b.has_ended(told));
-    CHECK(got == 7);
+    CHECK(got == 14);
 
     kept.clear();
     CHECK(value.use_count() == 1);
@@ -295,13 +295,38 @@ TEST_CASE("a wait for another thread that ends early withdraws what was begun",
     CHECK_FALSE(kept[0].set_value(1));
     CHECK_FALSE(kept[1].set_value(1));
 
-    CHECK(kept[2].set_value(1)); // and is lost: the loop has not looked
+    CHECK(kept[2].set_value(1)); // the loop has not looked
     b.cancel(accepted);
     CHECK(kept[3].set_value(7));
     b.run();
 
     CHECK(withdrawn == 2);
-    CHECK(b.was_destroyed(accepted));
+    CHECK(b.has_ended(accepted));
     CHECK(b.has_ended(told));
-    CHECK(got == 7);
+    CHECK(got == 8);
+}
+
+TEST_CASE("what was accepted on another thread is received, also by who is cancelled meanwhile",
+          "[compose][from_callback_threadsafe]") {
+    branches b;
+    std::optional<threadsafe_completer<int>> completer;
+    int received = 0, called = 0;
+    bool accepted = false;
+    auto begin = [&](auto done) { completer = done; };
+    auto on_cancel = [&] { ++called; };
+    const auto waiter = b.spawn([&]() -> task<> {
+        received = co_await from_callback_threadsafe<int>(begin, on_cancel);
+        co_await weft::yield();
+        received = -1; // it was cancelled
+    });
+    b.run();
+
+    std::thread([&] { accepted = completer->set_value(7); }).join();
+    b.cancel(waiter); // before the loop has looked
+    b.run();
+
+    CHECK(accepted);
+    CHECK(received == 7);
+    CHECK(called == 0);
+    CHECK(b.was_destroyed(waiter));
 }

@@ -6,6 +6,7 @@
 
 #include <weft/core/frame_pool.hpp>
 #include <weft/core/scheduler.hpp>
+#include <weft/coro/task.hpp>
 
 #include "support/catch.hpp"
 #include "support/run.hpp"
@@ -44,4 +45,26 @@ TEST_CASE("the last one who keeps a mark frees it, on any thread", "[core][sched
     CHECK(mark->alive(&weft::this_execution) == &loop);
     mark->release();
     CHECK(weft::frame_pool::now().live == before - 1);
+}
+
+TEST_CASE("a scheduler that does not run is of whoever asks", "[core][scheduler_mark]") {
+    test_loop loop;
+    scheduler_mark* mark = nullptr;
+    const auto is_known = [&] { return mark->alive(&weft::this_execution) == &loop; };
+    std::thread([&] {
+        loop.run([&]() -> weft::task<> {
+            mark = &loop.mark();
+            mark->keep();
+            CHECK(is_known());
+            bool known_elsewhere = true;
+            std::thread([&] { known_elsewhere = is_known(); }).join();
+            CHECK_FALSE(known_elsewhere);
+            co_return;
+        });
+    }).join();
+
+    CHECK(is_known());
+    loop.poll(); // is this thread's meanwhile
+    CHECK(is_known());
+    mark->release();
 }

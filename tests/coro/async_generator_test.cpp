@@ -633,3 +633,28 @@ TEST_CASE("an async_generator can be assigned what it holds", "[coro][async_gene
         co_await outer.close();
     });
 }
+
+TEST_CASE("the error of a generator that nobody received is told to its loop",
+          "[coro][async_generator]") {
+    auto fails = []() -> weft::async_generator<int> {
+        co_yield 1;
+        co_await weft::yield();
+        throw std::runtime_error("lost");
+    };
+    test_loop loop;
+    std::optional<weft::async_generator<int>> generator(fails());
+    loop.run([&]() -> weft::task<> {
+        co_await generator->next();
+        weft::task_group group;
+        auto impatient = group.spawn([&]() -> weft::task<> { co_await generator->next(); });
+        co_await weft::yield();
+        impatient.cancel();
+        co_await impatient.wait();
+        co_await weft::yield();
+    });
+    CHECK(loop.reported.empty());
+
+    generator.reset();
+
+    CHECK(loop.reported == std::vector<std::string>{"lost in async_generator"});
+}

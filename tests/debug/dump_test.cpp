@@ -2,8 +2,11 @@
 #include <weft/debug/dump.hpp>
 
 #include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <sstream>
 #include <string>
+#include <system_error>
 
 #include <weft/coro/task.hpp>
 #include <weft/loop/run.hpp>
@@ -42,5 +45,24 @@ TEST_CASE("a signal makes the loop write its tasks", "[debug][dump]") {
     });
 
     CHECK_THAT(words, ContainsSubstring("main: waits in event.wait at dump_test.cpp:"));
+    CHECK_THAT(words, ContainsSubstring("\"dump_on_signal\": runs"));
+}
+
+TEST_CASE("asking for a signal that cannot be caught leaves the one before", "[debug][dump]") {
+    const auto words = last_words([] {
+        weft::run([]() -> task<> {
+            weft::debug::dump_on_signal(SIGUSR1);
+            try {
+                weft::debug::dump_on_signal(SIGKILL);
+            } catch (const std::system_error& error) {
+                std::fprintf(stderr, "no: %d\n", error.code() == std::errc::invalid_argument);
+            }
+            std::raise(SIGUSR1);
+            for (int i = 0; i < 10; ++i) co_await weft::yield();
+            std::abort();
+        });
+    });
+
+    CHECK_THAT(words, ContainsSubstring("no: 1"));
     CHECK_THAT(words, ContainsSubstring("\"dump_on_signal\": runs"));
 }

@@ -772,3 +772,58 @@ TEST_CASE("an error of main is not lost in a deadlock", "[loop][event_loop]") {
 
     CHECK(loop.reported == std::vector<std::string>{"clean-up"});
 }
+
+TEST_CASE("an error that is lost on one thread after the loop has run on another is told here",
+          "[loop][event_loop]") {
+    test_loop loop;
+    int posted = 0;
+    loop.on_unhandled([&](std::exception_ptr, std::string_view) {
+        weft::this_loop().post([&posted] { ++posted; });
+    });
+    auto child = loop.spawn([]() -> task<> {
+        throw std::runtime_error("lost");
+        co_return;
+    });
+    loop.poll();
+    std::thread([&loop] { loop.run([]() -> task<> { co_return; }); }).join();
+
+    child = {};
+    loop.poll();
+
+    CHECK(posted == 1);
+}
+
+TEST_CASE("a loop that has run on another thread is destroyed on this one", "[loop][event_loop]") {
+    struct poster {
+        ~poster() { weft::this_loop().post([] {}); }
+    };
+    auto loop = std::make_unique<test_loop>();
+    loop->spawn([]() -> task<> {
+        const poster last_word;
+        co_await weft::sleep_forever();
+    });
+    std::thread([&loop] { loop->poll(); }).join();
+
+    loop.reset();
+}
+
+TEST_CASE("a thread that may not poll a loop leaves it alone", "[loop][event_loop]") {
+    run([]() -> task<> {
+        auto& loop = weft::this_loop();
+        bool refused = false;
+        std::thread([&] {
+            try {
+                loop.poll();
+            } catch (const weft::error& error) {
+                refused = error.code() == weft::errc::busy;
+            }
+        }).join();
+        CHECK(refused);
+
+        CHECK(loop.on_its_thread());
+        bool ran = false;
+        loop.post([&ran] { ran = true; });
+        co_await weft::yield();
+        CHECK(ran);
+    });
+}

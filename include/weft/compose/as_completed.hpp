@@ -3,6 +3,7 @@
 
 #include <algorithm> // the concepts of ranges, at two thirds of what <ranges> costs
 #include <cstddef>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -85,16 +86,28 @@ private:
     next_operation* waiting_ = nullptr;
 };
 
+namespace detail {
+template <class A>
+async_generator<completed<fork_result_t<A>>> in_completion_order(std::vector<A> all);
+} // namespace detail
+
 /// Runs the elements of a range concurrently and yields how each ended, in that order, with its
 /// index in the range. They start with the first `next()`.
 ///
 /// Errors  Of an element: in its `outcome`; the others go on.
 /// Cancel  `close()` cancels those that run and waits for their end.
-template <forkable_range R>
-async_generator<completed<fork_result_t<std::ranges::range_value_t<R>>>> as_completed(R range) {
-    using each = std::ranges::range_value_t<R>;
-    using item = completed<fork_result_t<each>>;
-    completion_order<each> running(to_vector(std::move(range)));
+template <class R>
+    requires forkable_range<std::remove_cvref_t<R>>
+auto as_completed(R&& range) {
+    return detail::in_completion_order(given_elements(std::forward<R>(range)));
+}
+
+// Implementation ------------------------------------------------------------
+
+template <class A>
+async_generator<completed<fork_result_t<A>>> detail::in_completion_order(std::vector<A> all) {
+    using item = completed<fork_result_t<A>>;
+    completion_order<A> running(std::move(all));
     for (std::size_t count = 0; count != running.size(); ++count) {
         const std::size_t index = co_await running.next();
         item next{index, std::move(running.outcome(index))};

@@ -54,6 +54,9 @@ public:
         }
         running_.append(asked);
     }
+    template <class Text, class... At>
+        requires requires { typename Text::allocator_type; }
+    void cancel(Text&& reason, At...) = delete; // a temporary string: the reason is not copied
     bool cancel_requested() const noexcept { return requested_; }
 
     /// Runs `body` in the scope. Returns its result, or nothing if the scope was cancelled before

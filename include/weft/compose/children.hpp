@@ -125,7 +125,7 @@ auto given_elements(R&& range) {
     using given = std::remove_cvref_t<R>;
     using each = std::ranges::range_value_t<given>;
     constexpr bool is_lvalue = std::is_lvalue_reference_v<R>;
-    if constexpr (is_lvalue && std::ranges::view<given>) {
+    if constexpr (is_lvalue && std::ranges::view<given> && std::copy_constructible<given>) {
         return to_vector(given(range));
     } else if constexpr (is_lvalue) {
         constexpr bool can_be_copied =
@@ -133,7 +133,7 @@ auto given_elements(R&& range) {
         static_assert(can_be_copied, "what is in this range runs once: give it away by std::move");
         std::vector<each> result;
         if constexpr (can_be_copied)
-            for (auto&& one : range) result.emplace_back(one);
+            for (auto&& one : range) result.emplace_back(std::forward<decltype(one)>(one));
         return result;
     } else {
         return to_vector(range);

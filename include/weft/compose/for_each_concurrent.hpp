@@ -16,6 +16,7 @@
 #include <utility>
 
 #include <weft/core/awaitable.hpp>
+#include <weft/core/check_arguments.hpp>
 #include <weft/core/child.hpp>
 #include <weft/core/fork.hpp>
 #include <weft/core/frame_pool.hpp>
@@ -140,7 +141,9 @@ private:
 template <std::ranges::input_range R, class F>
     requires awaits<std::invoke_result_t<F&, std::ranges::range_reference_t<R>>>
 auto for_each_concurrent(R range, std::size_t n, F f) {
+    detail::check_arguments<F, std::remove_cvref_t<std::ranges::range_reference_t<R>>>();
     return prepared<for_each_operation<R, F>, R, std::size_t, F>(std::move(range), n, std::move(f));
 }
+void for_each_concurrent(...) = delete; // (range, n, f): f(element) returns an awaitable
 
 } // namespace weft

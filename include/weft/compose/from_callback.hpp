@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <weft/compose/completer.hpp>
+#include <weft/core/awaitable.hpp>
 #include <weft/core/operation.hpp>
 #include <weft/core/prepared.hpp>
 #include <weft/core/raise.hpp>
@@ -22,6 +23,10 @@ struct leave_it {
 template <class T, class State, class F, class C>
 class callback_operation final : public operation<callback_operation<T, State, F, C>>,
                                  private completion_waiter<T> {
+    static_assert(!awaits<std::invoke_result_t<F&, typename State::handle>> &&
+                      !awaits<std::invoke_result_t<C&>>,
+                  "from_callback calls it and does not await it: a coroutine would never run");
+
 public:
     explicit callback_operation(F initiate, C on_cancel)
         : initiate_(std::move(initiate)), on_cancel_(std::move(on_cancel)) {}
@@ -44,7 +49,10 @@ public:
         return !result_.is_pending();
     }
     bool withdraw() noexcept override {
-        detach();
+        // What was accepted on another thread is on its way here: completed beats cancelled.
+        if (!state_->refuse()) return false;
+        std::exchange(state_, nullptr)->release();
+        cancelled();
         return true;
     }
     const char* describe() const noexcept override { return "from_callback"; }
@@ -60,11 +68,13 @@ private:
     // Whatever comes now comes too late, and is told so.
     void detach() noexcept {
         if (!state_) return;
-        if (std::exchange(state_, nullptr)->detach())
-            guarded([&] { on_cancel_(); },
-                    [](std::exception_ptr error) {
-                        report_unhandled(std::move(error), "from_callback: on_cancel");
-                    });
+        if (std::exchange(state_, nullptr)->detach()) cancelled();
+    }
+    void cancelled() noexcept {
+        guarded([&] { on_cancel_(); },
+                [](std::exception_ptr error) {
+                    report_unhandled(std::move(error), "from_callback: on_cancel");
+                });
     }
 
     F initiate_;

@@ -14,7 +14,7 @@
 namespace weft {
 
 /// A completer whose functions may be called from any thread. A `set_` that returns true has been
-/// accepted; the waiter gets it unless it is cancelled before its loop has looked.
+/// accepted: the waiter gets it, also if it is cancelled meanwhile. A drop discards it.
 template <class T>
 class threadsafe_completer : public completer<T> {
 public:
@@ -100,6 +100,7 @@ private:
 };
 
 /// As `from_callback`, for callbacks that come from other threads.
+/// A clock that is not the system's does not wait for them; wrap those in `to_thread`.
 /// Threads  `initiate` is called on the loop's thread; the completer may be used, copied and
 ///          destroyed on any.
 template <class T, std::invocable<threadsafe_completer<T>> F>

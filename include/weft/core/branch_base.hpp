@@ -91,15 +91,16 @@ public:
     bool has_failed() const noexcept { return flags_ & failed_flag; }
     virtual std::exception_ptr error() const noexcept = 0;
     /// For the destructor of who should have taken the error, and was dropped before.
-    void report_lost_error() const noexcept {
+    void report_lost_error() const noexcept { report_lost_error(name()); }
+    void report_lost_error(const char* as) const noexcept {
         if (!has_failed()) return;
         auto lost = error();
         if (!lost) return;
         auto* known = notes();
         if (auto* home = known && known->home ? known->home->alive(&this_execution) : nullptr)
-            home->lost(std::move(lost), name());
+            home->lost(std::move(lost), as);
         else
-            report_unhandled(std::move(lost), name());
+            report_unhandled(std::move(lost), as);
     }
     /// It has failed, and a handle keeps the error, which may be dropped when no loop runs: lets
     /// that be told to `here`.

@@ -149,7 +149,7 @@ private:
     }
 
     T take_value() {
-        assert(state_ == state::value);
+        assert(state_ == state::value && "a task<T> ends by co_return, with a T");
         if constexpr (std::is_reference_v<T>)
             return static_cast<T>(*value_);
         else if constexpr (!std::is_void_v<T>)

@@ -105,12 +105,14 @@ public:
 
     /// For what may outlive this loop. Errors  Throws `std::bad_alloc`.
     scheduler_mark& mark() {
-        if (!mark_) mark_ = new scheduler_mark(*this, &this_execution);
+        if (!mark_) mark_ = new scheduler_mark(*this, thread_);
         return *mark_;
     }
 
     /// Whether the caller is on the thread of this loop.
-    bool on_its_thread() const noexcept { return thread_ == &this_execution; }
+    bool on_its_thread() const noexcept {
+        return __atomic_load_n(&thread_, __ATOMIC_RELAXED) == &this_execution;
+    }
 
     /// How deep the stack may grow below the loop before a transfer between coroutines goes
     /// through the loop instead, in bytes.
@@ -127,17 +129,25 @@ protected:
         std::exchange(mark_, nullptr)->release();
     }
 
-    /// While it lives, what this thread does belongs to this scheduler. They nest.
+    /// While it lives, what this thread does belongs to this scheduler, which is of this thread.
+    /// They nest.
     class on_this_thread {
     public:
         explicit on_this_thread(scheduler& runs) noexcept
-            : outer_(std::exchange(this_execution, execution{})) {
+            : runs_(runs), runs_on_(runs.mark_thread(&this_execution)),
+              outer_(std::exchange(this_execution, execution{})) {
             this_execution.loop = &runs;
+            runs.bind_to_thread();
         }
         on_this_thread(on_this_thread&&) = delete;
-        ~on_this_thread() { this_execution = outer_; }
+        ~on_this_thread() {
+            this_execution = outer_;
+            runs_.mark_thread(runs_on_);
+        }
 
     private:
+        scheduler& runs_;
+        const void* runs_on_; // null: it did not run
         execution outer_;
     };
 
@@ -149,7 +159,9 @@ protected:
     intrusive_list<runnable>& ready() noexcept { return ready_; }
 
     /// From now on the thread of this loop is the caller's.
-    void bind_to_thread() noexcept { thread_ = &this_execution; }
+    void bind_to_thread() noexcept {
+        __atomic_store_n(&thread_, &this_execution, __ATOMIC_RELAXED); // others ask whether it is
+    }
 
     /// Called every 64 resumptions within `run_ready`: a long turn must starve nobody.
     virtual void breathe() noexcept = 0;
@@ -160,6 +172,9 @@ private:
     static constexpr unsigned resumptions_per_breath = 64;
 
     static void run(runnable& item) noexcept;
+    const void* mark_thread(const void* thread) noexcept {
+        return mark_ ? mark_->set_thread(thread) : nullptr;
+    }
 
     intrusive_list<runnable> ready_;
     runnable* next_ = nullptr;

@@ -11,16 +11,23 @@ class scheduler;
 
 /// Says whether a scheduler still exists, to what may outlive it. Counted.
 ///
-/// Threads  Made, asked and cleared on the scheduler's; kept and released on any.
+/// Threads  Kept, released and asked on any. One that does not run is whoever's asks: as it is for
+///          everything that a scheduler owns, only one thread may have to do with it then.
 class scheduler_mark : public frame_pool::allocated {
 public:
+    /// `thread` is the scheduler's; null: it does not run.
     explicit scheduler_mark(scheduler& of, const void* thread) noexcept
         : alive_(&of), thread_(thread) {}
     scheduler_mark(const scheduler_mark&) = delete;
 
-    /// Null: it is gone, or `thread`, which is the caller's, is not its own.
+    /// Null: it is gone, or runs on another thread than `thread`, which is the caller's.
     scheduler* alive(const void* thread) const noexcept {
-        return thread == thread_ ? alive_ : nullptr;
+        const void* const its = __atomic_load_n(&thread_, __ATOMIC_RELAXED);
+        return !its || its == thread ? alive_ : nullptr;
+    }
+    /// Returns the thread until now.
+    const void* set_thread(const void* thread) noexcept {
+        return __atomic_exchange_n(&thread_, thread, __ATOMIC_RELAXED);
     }
     void clear() noexcept { alive_ = nullptr; }
 

@@ -29,6 +29,7 @@ namespace weft {
 ///            its `finally`s; `co_await close()` before that runs them. Move-only. Begun
 ///            generators that are each held by the body of the next take stack when the outermost
 ///            is destroyed: some hundred bytes each.
+/// With g++ 12, name an aggregate or a list before you yield it: README, "GCC 12".
 /// Lifetime   Not longer than the loop in which it began, unless it has ended.
 /// Errors     What the body throws is rethrown by `next`, once; after that the sequence has ended.
 /// Cancel     The body is a branch of its own: a cancelled `next` leaves it going, and the element

@@ -44,6 +44,7 @@ namespace weft {
 ///            sequence. One that leaves a nested generator first comes out of its `co_yield`.
 /// Memory     Frames come from the frame pool, or from the allocator that follows
 ///            `std::allocator_arg` in the coroutine's parameters: see frame_allocation.
+/// With g++ 12, name an aggregate or a list before you yield it: README, "GCC 12".
 /// Source     C++23 [coro.generator].
 template <class Ref, class V = void, class Alloc = void>
 class [[nodiscard]] generator : public std::ranges::view_interface<generator<Ref, V, Alloc>> {

@@ -43,14 +43,14 @@ public:
         if (line_.is_started() && !line_.is_done()) line_.drop();
         if (consumer_ || closer_)
             terminate_with("an async_generator was destroyed while somebody waits for it");
-        if (auto error = std::exchange(error_, nullptr))
-            report_unhandled(std::move(error), "async_generator");
+        line_.report_lost_error("async_generator");
         delete this;
     }
 
     void child_ended(branch&, ending how) noexcept override {
         element_ = nullptr;
         if (how == ending::dropped) return;
+        if (line_.has_failed() && !consumer_ && !closer_) line_.remember_home(loop());
         if (consumer_ && !consumer_->served_) consumer_->ended();
         if (auto* waiting = std::exchange(closer_, nullptr)) waiting->ended();
     }
@@ -70,7 +70,7 @@ private:
         }
 
         using branch::resume_here;
-        std::exception_ptr error() const noexcept override { return nullptr; }
+        std::exception_ptr error() const noexcept override { return body().error_; }
         std::coroutine_handle<> start_here() noexcept { return start_now(); }
         void abandon() noexcept {
             detail::destroy_unstarted(*outermost_);
@@ -85,13 +85,14 @@ private:
         }
         void end(ending how) noexcept override {
             set_done();
-            auto& body = static_cast<generator_body&>(owner());
             if (how == ending::finished) {
-                body.error_ = std::exchange(outermost_->error, nullptr);
+                body().error_ = std::exchange(outermost_->error, nullptr);
                 outermost_->handle().destroy();
             }
+            if (body().error_) set_failed();
             report(how);
         }
+        generator_body& body() const noexcept { return static_cast<generator_body&>(owner()); }
 
         generator_frame<T>* outermost_;
     };

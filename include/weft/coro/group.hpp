@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <weft/core/branch_owner.hpp>
+#include <weft/core/check_arguments.hpp>
 #include <weft/core/child.hpp>
 #include <weft/core/error.hpp>
 #include <weft/core/exception_group.hpp>
@@ -25,34 +26,6 @@ enum class on_error {
     report,  ///< siblings go on; the error waits for the child's handle, or is unhandled
     collect, ///< as `cancel`, but every error is rethrown, in an `exception_group`
 };
-
-namespace detail {
-// Whether a `Parameter` is a reference to what is made of an `Arg` for the call: "text" for a
-// const std::string&. It is gone when a coroutine begins.
-// Source  C++20 [dcl.init.ref] 4: reference-compatible.
-template <class Parameter, class Arg>
-inline constexpr bool refers_to_temporary =
-    std::is_reference_v<Parameter> && std::is_scalar_v<Arg> &&
-    !std::is_convertible_v<Arg*, std::remove_reference_t<Parameter>*>;
-
-// Of functions that may be coroutines; what other callables take cannot be seen.
-template <class F, class... Args>
-inline constexpr bool keeps_arguments = true;
-template <class R, class... Parameters, class... Args>
-    requires(sizeof...(Parameters) == sizeof...(Args)) && requires { typename R::promise_type; }
-inline constexpr bool keeps_arguments<R (*)(Parameters...), Args...> =
-    !(refers_to_temporary<Parameters, Args> || ...);
-template <class R, class... Parameters, class... Args>
-inline constexpr bool keeps_arguments<R (*)(Parameters...) noexcept, Args...> =
-    keeps_arguments<R (*)(Parameters...), Args...>;
-
-template <class F, class... Args>
-constexpr void check_arguments() noexcept {
-    static_assert(keeps_arguments<F, Args...>,
-                  "an argument is converted for a reference parameter, to a temporary that is gone "
-                  "when the coroutine begins: pass an object of the parameter's type");
-}
-} // namespace detail
 
 /// A callable with its arguments: what `spawn(f, args...)` keeps in the child.
 template <class F, class... Args>

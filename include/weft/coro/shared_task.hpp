@@ -22,6 +22,7 @@ namespace weft {
 ///
 /// Ownership  The copies share it. The last one destroys it, where it is: a long chain of them that
 ///            have begun, each held by the next, takes stack when it is dropped or cancelled.
+/// Lifetime   Not longer than the loop in which it began, unless it has ended.
 /// Errors     Rethrown to everybody who awaits it: the same exception, which a group or fork that
 ///            gets it from several of its children takes for one.
 /// Cancel     It runs in a branch of its own: cancelling somebody who awaits it leaves it and the

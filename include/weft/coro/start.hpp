@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <weft/core/check_arguments.hpp>
 #include <weft/core/error.hpp>
 #include <weft/core/frame_pool.hpp>
 #include <weft/core/operation.hpp>

@@ -136,7 +136,8 @@ struct awaits_in_branch {
     static decltype(auto) adapt(frame& self, A&& awaitable, source_place at) {
         static_assert(awaits<A>,
                       "this cannot be awaited here: no awaitable, or one that is awaited once, as "
-                      "an rvalue, as a task is: co_await std::move(t)");
+                      "an rvalue, as a task is: co_await std::move(t); of a callable await f(), "
+                      "of a generator next(), of a mutex lock()");
         self.awaits_at = to_location(at);
         if constexpr (awaits<A>) return make_awaiter<false>(std::forward<A>(awaitable));
     }

@@ -23,10 +23,12 @@ namespace weft {
 ///         co_return;
 ///     });                                                 // here every child has ended
 ///
-/// Prefer `with_task_group`; an object of this class is for owners that are not coroutines.
+/// Prefer `with_task_group`; an object of this class is for owners that are not coroutines. One in
+/// a coroutine needs its `co_await group.join();`.
 ///
 /// Ownership  The group owns the children. Its destructor destroys those that live, newest first,
 ///            without their `finally`s; `join` before that.
+/// Lifetime   Not longer than its loop.
 /// Errors     As `on_error` says. An error that nobody joined is unhandled when the group goes.
 /// Order      A child starts when its turn comes, after all that is ready now.
 /// Cancel     A group that was made inside of a branch is cancelled and joined before a cancel
@@ -72,13 +74,14 @@ public:
     ///
     ///     co_await group.start([](weft::started<> ready) -> weft::task<> { ...; ready(); ... });
     ///
-    /// Errors  If it ends without: rethrows its error, or throws `cancelled_error`.
+    /// Errors  If it ends without: rethrows its error; throws `cancelled_error` if it was
+    ///         cancelled, else `error` (errc::closed).
     /// Cancel  Cancels the child and joins it, unless it has called.
     template <class T = void, class F, class... Args>
         requires std::invocable<std::decay_t<F>&, started<T>, std::decay_t<Args>&...>
     auto start(F&& f, Args&&... args);
     template <class T = void, class... Wrong>
-    void start(Wrong&&...) = delete; // (f, args...): f(started<T>, args&...) makes a task
+    void start(Wrong&&...) = delete; // start<T>(f, args...): f(started<T>, args&...) makes a task
 
     /// Waits until all children have ended.
     /// Errors  Rethrows what the policy says. The group can be used again afterwards.

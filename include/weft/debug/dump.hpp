@@ -99,13 +99,17 @@ template <class>
 void dump_on_signal(int signal) {
     auto pipe = std::make_unique<const detail::dump_pipe>();
     const auto& requests = *pipe;
-    this_loop().spawn(detail::dump_when_asked(std::move(pipe))).set_name("dump_on_signal");
-    requests.listen();
+    auto answers = this_loop().spawn(detail::dump_when_asked(std::move(pipe)));
+    answers.set_name("dump_on_signal");
     struct ::sigaction action {};
     action.sa_handler = detail::request_dump;
     action.sa_flags = SA_RESTART;
-    if (::sigaction(signal, &action, nullptr) != 0)
-        raise<std::system_error>(errno, std::system_category(), "dump_on_signal: sigaction");
+    if (::sigaction(signal, &action, nullptr) != 0) {
+        const int why = errno;
+        answers.cancel();
+        raise<std::system_error>(why, std::system_category(), "dump_on_signal: sigaction");
+    }
+    requests.listen(); // last: one that fails changes nothing
 }
 
 } // namespace weft::debug

@@ -169,10 +169,7 @@ private:
     // a timer or a descriptor calls between the turns: the `withdraw` of a time-out.
     class running_scope {
     public:
-        explicit running_scope(event_loop& loop) : loop_(loop), thread_(loop) {
-            if (loop.running_)
-                raise<error>(errc::busy, "this loop runs already");
-            loop.bind_to_thread();
+        explicit running_scope(event_loop& loop) : loop_(idle(loop)), thread_(loop) {
             loop.running_ = true;
         }
         ~running_scope() {
@@ -181,6 +178,11 @@ private:
         }
 
     private:
+        static event_loop& idle(event_loop& loop) {
+            if (loop.running_) raise<error>(errc::busy, "this loop runs already");
+            return loop;
+        }
+
         event_loop& loop_;
         on_this_thread thread_;
     };
@@ -277,8 +279,10 @@ inline void event_loop::run_until_done(const bool& done, branch& main) {
     root_.cancel();
     while (!root_.empty() && take_turn(true, ran)) {}
     root_.drop_children(); // those that wait for what can never happen
-    if (!possible || !done)
+    if (!possible || !done) {
+        if (deadlock.ends_with('\n')) deadlock.pop_back(); // what the error means follows
         raise<deadlock_error>(deadlock);
+    }
 }
 
 } // namespace weft

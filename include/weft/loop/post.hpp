@@ -3,8 +3,10 @@
 
 #include <memory>
 #include <new>
+#include <type_traits>
 #include <utility>
 
+#include <weft/core/awaitable.hpp>
 #include <weft/core/frame_pool.hpp>
 #include <weft/core/raise.hpp>
 #include <weft/core/scheduler.hpp>
@@ -15,6 +17,9 @@ namespace weft {
 /// A callback in a queue. It is destroyed before it is called, so that it may post itself again.
 template <class F, class Storage>
 class posted final : public runnable, public Storage {
+    static_assert(!awaits<std::invoke_result_t<F&>>,
+                  "a callback is called and not awaited: a coroutine would never run; spawn it");
+
 public:
     explicit posted(F callback) : callback_(std::move(callback)) {}
 

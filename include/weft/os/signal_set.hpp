@@ -30,6 +30,7 @@ namespace weft {
 /// Any number of sets, also of loops on several threads, may wait for one signal: each gets it.
 /// None is lost that the system delivers: it keeps one of each standard signal while that cannot
 /// be delivered, and real-time signals up to a limit. Programs that are started are not affected.
+/// A signal that is ignored, as SIGINT in what a script starts by `&`, is received all the same.
 ///
 /// Ownership  As soon as the last set of a signal is gone, that does what it did before.
 /// Order      Signals go to the waiters in the order in which these came. Of several that have

@@ -60,8 +60,8 @@ public:
     /// `try_for(1s, ch.receive())` returns an optional of an optional, whose outside is the time.
     auto receive() noexcept { return wait_queue::wait<receiving>(this); }
 
-    /// Sends without waiting, moving from `item`. Returns whether it did; if not, `item` is
-    /// unchanged.
+    /// Sends without waiting. Returns whether it did: then it has moved from `item`, an lvalue too;
+    /// else `item` is unchanged.
     bool try_send(T& item) { return try_put(item); }
     bool try_send(T&& item) { return try_put(item); }
 

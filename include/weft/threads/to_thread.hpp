@@ -33,7 +33,7 @@ auto to_thread(F f, Args... args) {
 /// As `to_thread`, but a cancel leaves `f` running and goes on at once.
 ///
 /// Lifetime  What `f` refers to must live for ever: give it all it needs by value.
-/// Cancel    The late result is destroyed.
+/// Cancel    The result is destroyed: one that comes later, or that the loop has not looked at.
 template <class F, class... Args>
     requires thread_callable<F, Args...>
 auto to_thread_abandon(F f, Args... args) {

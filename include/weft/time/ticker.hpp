@@ -44,7 +44,7 @@ public:
     explicit ticker(std::chrono::duration<Rep, Period> period,
                     missed_ticks policy = missed_ticks::burst) noexcept
         : period_(to_duration(period)), policy_(policy) {
-        assert(period_ > duration::zero());
+        assert(period_ > duration::zero() && "a ticker without a period");
     }
     ticker(ticker&&) = delete;
 
