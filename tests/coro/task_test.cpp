@@ -282,8 +282,8 @@ TEST_CASE("a task leaves the place where it waits", "[coro][task]") {
         const weft::frame* const leaf = children.children().first()->leaf();
         REQUIRE(leaf != nullptr);
         REQUIRE(leaf->parent != nullptr);
-        CHECK(leaf->parent->parent == nullptr);
-        CHECK(leaf->awaits_at.line() + 1 == leaf->parent->awaits_at.line());
+        CHECK(leaf->above()->parent == nullptr);
+        CHECK(leaf->awaits_at.line() + 1 == leaf->above()->awaits_at.line());
         CHECK(std::string(leaf->awaits_at.file_name()) == __FILE__);
         children.cancel();
     });
@@ -396,4 +396,25 @@ TEST_CASE("an unstarted task that is held deeply is destroyed before what it ref
         for (int i = 0; i != 80; ++i) nested = wraps(std::move(nested));
     }
     CHECK(sum == 7);
+}
+
+TEST_CASE("what a task was given is gone when its result is used", "[coro][task]") {
+    const auto holds = [](tracked) -> task<int> { co_return int{tracked::alive}; };
+    const auto fails = [](tracked) -> task<int> {
+        throw std::runtime_error("no");
+        co_return 0;
+    };
+    run([&]() -> task<> {
+        const auto before = tracked::alive;
+        auto use = [&](auto during) { return during == before + 1 && tracked::alive == before; };
+        auto first = holds(tracked());
+        const bool is_gone = use(co_await std::move(first));
+        CHECK(is_gone);
+        auto second = fails(tracked());
+        try {
+            static_cast<void>(co_await std::move(second));
+        } catch (const std::runtime_error&) {
+            CHECK(tracked::alive == before);
+        }
+    });
 }

@@ -21,9 +21,11 @@
 #include <weft/coro/task.hpp>
 #include <weft/coro/task_group.hpp>
 #include <weft/loop/event_loop.hpp>
+#include <weft/testing/tracked.hpp>
 #include <weft/time/sleep.hpp>
 #include <weft/time/yield.hpp>
 
+#include "support/branches.hpp"
 #include "support/catch.hpp"
 #include "support/run.hpp"
 
@@ -271,4 +273,44 @@ TEST_CASE("the stack that may be used is a choice of the loop's user", "[scenari
 
     CHECK(used_with(0) <= 65536);
     CHECK(used_with(262144) <= 262144 + 65536);
+}
+
+namespace {
+
+task<int> down(int depth, weft::testing::tracked) {
+    if (depth == 0) co_return 0;
+    const int below = co_await down(depth - 1, weft::testing::tracked());
+    co_return below + 1;
+}
+
+} // namespace
+
+TEST_CASE("a chain can be ended whenever it waits for the stack to unwind", "[scenario][stack]") {
+    constexpr int depth = 200; // unwinds for each transfer, and its turn is over after 64 of them
+    enum class way { is_cancelled, is_dropped, runs };
+    for (const way how : {way::is_cancelled, way::is_dropped, way::runs})
+        for (int turns = 0; turns != 12; ++turns) {
+            INFO(static_cast<int>(how) << ' ' << turns);
+            {
+                branches b;
+                int result = -1;
+                const auto chain = b.spawn([&]() -> task<> {
+                    weft::this_loop().set_stack_allowance(0);
+                    co_await weft::yield();
+                    result = co_await down(depth, weft::testing::tracked());
+                    co_await weft::yield();
+                });
+                for (int i = 0; i != turns; ++i) b.turn();
+                if (how == way::is_cancelled) b.cancel(chain);
+                if (how == way::is_dropped) b.drop(chain);
+                b.run();
+                CHECK((result == depth || (result == -1 && b.was_destroyed(chain))));
+                CHECK_FALSE(b.is_alive(chain));
+                if (how == way::runs || turns >= 10)
+                    CHECK(b.has_ended(chain));
+                else if (turns <= 6)
+                    CHECK(b.was_destroyed(chain));
+            }
+            CHECK(weft::testing::tracked::alive == 0);
+        }
 }

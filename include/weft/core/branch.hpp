@@ -90,7 +90,7 @@ inline std::coroutine_handle<> branch::resume_here() noexcept {
     }
     operation_ = nullptr;
     this_execution.current = this;
-    return transfer(*leaf_);
+    return transfer(leaf_->handle());
 }
 
 inline bool branch::is_within(const branch& outer) const noexcept {
@@ -107,23 +107,50 @@ inline branch& branch::task() noexcept {
     return *each;
 }
 
-inline std::coroutine_handle<> branch::transfer(frame& target) noexcept {
-    // The compilers keep the tail call of a symmetric transfer in some modes only; in the others
-    // each one leaves its stack behind. An address is exact where a counter would guess.
+// The compilers keep the tail call of a symmetric transfer in some modes only; in the others each one
+// leaves its stack behind. An address is exact where a counter would guess.
+inline std::coroutine_handle<> branch::transfer(std::coroutine_handle<> target) noexcept {
     if (stack_address() > this_execution.stack_limit) [[likely]]
-        return target.handle();
+        return target;
     return bounce(target);
 }
 
-[[gnu::noinline]] inline std::coroutine_handle<> branch::finish(frame& outermost) noexcept {
-    auto& self = *this_execution.current;
-    if (stack_address() <= this_execution.stack_limit) [[unlikely]] {
-        self.flags_ |= ended_flag;
-        return bounce(outermost); // the only one that is left, should it be dropped now
-    }
-    self.leaf_ = &outermost;
-    self.end(ending::finished);
+inline std::coroutine_handle<> branch::leave(frame& ended) noexcept {
+    if (ended.parent && stack_address() > this_execution.stack_limit) [[likely]]
+        return ended.parent;
+    return finish(ended);
+}
+
+[[gnu::noinline]] inline std::coroutine_handle<>
+branch::bounce(std::coroutine_handle<> target) noexcept {
+    this_execution.current->go_on_later(frame::of(target));
     return std::noop_coroutine();
+}
+
+// The outermost one, or the stack is deep.
+[[gnu::noinline]] inline std::coroutine_handle<> branch::finish(frame& ended) noexcept {
+    auto& self = *this_execution.current;
+    if (stack_address() > this_execution.stack_limit) [[likely]] {
+        self.leaf_ = &ended;
+        self.end(ending::finished);
+    } else {
+        self.flags_ |= ended_flag;
+        self.go_on_later(ended);
+    }
+    return std::noop_coroutine();
+}
+
+// As soon as the stack has unwound.
+inline void branch::go_on_later(frame& leaf) noexcept {
+    if (is_destroying()) terminate_resumed();
+    leaf_ = &leaf; // should it be dropped now, all that is left hangs there
+    loop().run_next(*this);
+}
+
+inline void branch::leave_later() noexcept {
+    if (!leaf_->parent) return end(ending::finished);
+    flags_ &= ~ended_flag;
+    leaf_->parent.resume();
 }
 
 inline void branch::wait_for(operation_base& op) noexcept {

@@ -24,10 +24,16 @@ namespace weft {
 struct frame {
     frame() noexcept {} // sets nothing: whoever starts the frame does, and until then nobody asks
 
-    frame* parent;                  ///< the frame that awaits it; null: the outermost
-    std::source_location awaits_at; ///< where it awaits what it awaits
+    std::coroutine_handle<> parent; ///< who awaits it; null: it is the outermost
+    union {
+        std::source_location awaits_at; ///< where it awaits what it awaits
+    };
 
+    frame* above() const noexcept { return parent ? &of(parent) : nullptr; }
     /// Relies on `frame` being the first base of the promise, and on no promise being over-aligned.
+    static frame& of(std::coroutine_handle<> coroutine) noexcept {
+        return std::coroutine_handle<frame>::from_address(coroutine.address()).promise();
+    }
     std::coroutine_handle<> handle() noexcept {
         return std::coroutine_handle<frame>::from_promise(*this);
     }
@@ -169,10 +175,10 @@ public:
 
     // For coroutines. What is static is about the branch that runs.
 
-    /// Continues with `target`, a frame of that branch, without using up the stack.
-    static std::coroutine_handle<> transfer(frame& target) noexcept;
-    /// The outermost frame has ended, and is suspended: so does the branch.
-    static std::coroutine_handle<> finish(frame& outermost) noexcept;
+    /// Continues with `target`, which is of that branch, without using up the stack.
+    static std::coroutine_handle<> transfer(std::coroutine_handle<> target) noexcept;
+    /// Continues behind a frame that is at its end: with who awaits it, or its branch ends, too.
+    static std::coroutine_handle<> leave(frame& ended) noexcept;
     bool is_destroying() const noexcept { return flags_ & destroying_flag; }
     /// Whether an operation that begins now would have to stop: see `begin`.
     bool may_not_begin() const noexcept { return flags_ & (cancel_flag | destroying_flag); }
@@ -238,7 +244,7 @@ private:
         done_flag = 16,
         joining_flag = 32, // stopping, but its groups must end first
         frames_flag = 64,  // it waits in a frame
-        ended_flag = 128,  // its outermost frame has ended
+        ended_flag = 128,  // its leaf has ended
         branch_flag = 256, // a runnable that is a branch
         failed_flag = 512, // done, with an error
         notes_flag = 32768,
@@ -246,7 +252,7 @@ private:
 
     void run() noexcept final {
         if (flags_ & ended_flag)
-            end(ending::finished);
+            leave_later();
         else if (flags_ & stopping_flag)
             unwind();
         else if (flags_ & started_flag) // and has no frames
@@ -271,13 +277,10 @@ private:
     void set_cancelled_at(source_place at) noexcept;
     static void cancel_waiting(scheduler& loop) noexcept;
     [[gnu::cold]] bool stop_before_operation(frame* waiter) noexcept;
-    [[gnu::noinline]] static std::coroutine_handle<> bounce(frame& target) noexcept {
-        auto& self = *this_execution.current;
-        if (self.is_destroying()) terminate_resumed();
-        self.leaf_ = &target;
-        self.loop().run_next(self);
-        return std::noop_coroutine();
-    }
+    static std::coroutine_handle<> bounce(std::coroutine_handle<> target) noexcept;
+    static std::coroutine_handle<> finish(frame& ended) noexcept;
+    void leave_later() noexcept;
+    void go_on_later(frame& leaf) noexcept;
 
     branch_owner* owner_;
     frame* leaf_ = nullptr;

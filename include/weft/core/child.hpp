@@ -202,12 +202,7 @@ auto child<A, Base>::to_keep(awaitable&& from) -> kept_awaiter {
 
 template <forkable A, class Base>
 void child<A, Base>::take_frame(awaitable&& from) {
-    union emptied { // nothing is left in it to destroy
-        explicit emptied(awaitable&& from) : one(to_awaiter(std::forward<awaitable>(from))) {}
-        ~emptied() {}
-        awaiter one;
-    };
-    emptied(std::forward<awaitable>(from)).one.put_into(*this);
+    to_awaiter(std::forward<awaitable>(from)).put_into(*this);
 }
 
 template <forkable A, class Base>
@@ -226,7 +221,7 @@ std::coroutine_handle<> child<A, Base>::start() noexcept {
         if (this->has(this->unmade_flag)) return nullptr;
     }
     if constexpr (has_frame) {
-        return this->transfer(*this->leaf());
+        return this->transfer(this->leaf()->handle());
     } else {
         auto& own = detail::referred(held_.made.awaiter);
         using kind = std::remove_reference_t<decltype(own)>;
@@ -263,12 +258,12 @@ template <forkable A, class Base>
 void child<A, Base>::destroy_held() noexcept {
     if constexpr (has_frame) {
         frame* own = this->take_leaf();
-        if (!this->is_started()) [[unlikely]] {
-            if (own) awaiter::destroy_unstarted(*own);
-        } else if (own) [[likely]] {
+        if (!own) {
+            // It was cancelled or dropped: its frames are gone.
+        } else if (this->is_started()) [[likely]] {
             own->handle().destroy();
         } else {
-            this_execution.destroyed = nullptr; // it was: the frame has no awaiter to look for it
+            awaiter::destroy_unstarted(*own);
         }
     }
     if constexpr (!is_task) {

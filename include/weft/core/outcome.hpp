@@ -82,7 +82,7 @@ public:
     T take() {
         if (state_ == state::error) {
             assert(error_ && "a result is taken once");
-            std::rethrow_exception(std::exchange(error_, nullptr));
+            std::rethrow_exception(take_error());
         }
         require_value();
         return take_value();
@@ -114,12 +114,16 @@ public:
         state_ = state::cancelled;
     }
 
-    /// Moves the value out or rethrows the error. Precondition: ended, and not cancelled.
-    T take_completed() {
-        if (state_ == state::error) [[unlikely]]
-            raise_again(error_);
-        return take_value();
+    /// Moves the value out. Precondition: `has_value()`.
+    T take_value() {
+        assert(state_ == state::value && "a task<T> ends by co_return, with a T");
+        if constexpr (std::is_reference_v<T>)
+            return static_cast<T>(*value_);
+        else if constexpr (!std::is_void_v<T>)
+            return std::move(value_);
     }
+    /// Moves the error out. Precondition: `has_error()`.
+    std::exception_ptr take_error() noexcept { return std::exchange(error_, nullptr); }
 
     /// Keeps the result of `f()`, or what it throws.
     template <class F>
@@ -144,16 +148,8 @@ private:
 
     void require_value() const {
         assert(state_ != state::pending);
-        if (state_ == state::error) raise_again(error_);
+        if (state_ == state::error) std::rethrow_exception(error_);
         if (state_ == state::cancelled) raise_cancelled();
-    }
-
-    T take_value() {
-        assert(state_ == state::value && "a task<T> ends by co_return, with a T");
-        if constexpr (std::is_reference_v<T>)
-            return static_cast<T>(*value_);
-        else if constexpr (!std::is_void_v<T>)
-            return std::move(value_);
     }
 
     void reset() noexcept {
@@ -170,7 +166,7 @@ private:
         else if (other.state_ == state::error)
             // Not by a move, which with libc++ is a copy: an error has one receiver.
             ::new (static_cast<void*>(std::addressof(error_)))
-                std::exception_ptr(std::exchange(other.error_, nullptr));
+                std::exception_ptr(other.take_error());
         state_ = other.state_;
     }
 
@@ -194,14 +190,12 @@ public:
 
     bool has_error() const noexcept { return static_cast<bool>(error_); }
     void set_error(std::exception_ptr error) noexcept { error_ = std::move(error); }
-    void take_completed() const {
-        if (error_) [[unlikely]]
-            raise_again(error_);
-    }
+    void take_value() const noexcept {}
+    std::exception_ptr take_error() noexcept { return std::exchange(error_, nullptr); }
     operator outcome<void>() && noexcept {
         outcome<void> result;
         if (error_)
-            result.set_error(std::exchange(error_, nullptr));
+            result.set_error(take_error());
         else
             result.set_value();
         return result;

@@ -14,11 +14,6 @@ namespace weft {
 template <class E, class... Args>
 [[noreturn]] void raise(Args&&... args);
 
-/// Throws `error` again, out of the way: who calls it saves and cleans up nothing for that.
-[[noreturn, gnu::cold, gnu::noinline]] inline void raise_again(const std::exception_ptr& error) {
-    std::rethrow_exception(error);
-}
-
 /// Calls `f`; hands what it throws to `on_error(std::exception_ptr)`.
 template <class F, class OnError>
 void guarded(F&& f, OnError&& on_error);

@@ -16,7 +16,6 @@ namespace weft {
 
 class branch;
 class scheduler;
-struct frame;
 
 /// Something whose turn will come: it waits in a ready queue and is run once from there.
 /// Destroying it takes it out.
@@ -46,7 +45,6 @@ struct execution {
     branch* current = nullptr;      ///< whose code runs
     scheduler* loop = nullptr;      ///< whose turn it is part of
     std::uintptr_t stack_limit = 0; ///< no transfer below this address: see `transfer`
-    const frame* destroyed = nullptr; ///< the frame that `branch` destroyed under its awaiter
     unsigned budget = 0;            ///< how many operations may complete without suspending
 };
 inline constinit thread_local execution this_execution{};

@@ -124,7 +124,7 @@ private:
     struct finish_branch : std::suspend_always {
         std::coroutine_handle<>
         await_suspend(std::coroutine_handle<promise_type> ended) const noexcept {
-            return branch::finish(ended.promise());
+            return branch::leave(ended.promise());
         }
     };
 };

@@ -81,7 +81,7 @@ private:
         std::coroutine_handle<> start() noexcept override {
             outermost_->parent = nullptr;
             set_leaf(*outermost_);
-            return transfer(*outermost_);
+            return transfer(outermost_->handle());
         }
         void end(ending how) noexcept override {
             set_done();

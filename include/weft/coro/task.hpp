@@ -46,7 +46,8 @@ struct if_used;
 ///     }
 ///
 /// Ownership  A task owns its coroutine frame; destroying it destroys the frame and what is in it.
-///            Awaiting moves the frame into the `co_await` expression. Move-only.
+///            Awaiting gives it away: it is gone as soon as the result has been taken, before that
+///            is used; as the parameters of a function may be when it has returned. Move-only.
 /// Lifetime   Reference parameters are not copied: what they refer to must live until the task
 ///            completes. The same holds for the closure of a lambda coroutine that captures.
 /// Errors     An exception that leaves the coroutine is rethrown by `co_await`.
@@ -115,17 +116,17 @@ struct task_returns<void> : frame {
 [[gnu::noinline]] inline void detail::destroy_unstarted(frame& unstarted) noexcept {
     constexpr std::uintptr_t most_stack = 60 * 1024;
     static constinit thread_local std::uintptr_t top = 0; // of the outermost call; 0: there is none
-    static constinit thread_local frame* left = nullptr;
+    static constinit thread_local std::coroutine_handle<> left;
     const auto here = stack_address();
     if (top != 0 && top - here > most_stack) {
-        unstarted.parent = std::exchange(left, &unstarted);
+        unstarted.parent = std::exchange(left, unstarted.handle());
         return;
     }
     const bool is_outermost = top == 0;
     if (is_outermost) top = here;
     unstarted.handle().destroy();
     if (!is_outermost) return;
-    while (left) std::exchange(left, left->parent)->handle().destroy();
+    while (left) std::exchange(left, frame::of(left).parent).destroy();
     top = 0;
 }
 
@@ -167,8 +168,7 @@ private:
         template <std::derived_from<frame> Promise>
         std::coroutine_handle<>
         await_suspend(std::coroutine_handle<Promise> ended) const noexcept {
-            frame& self = ended.promise();
-            return self.parent ? branch::transfer(*self.parent) : branch::finish(self);
+            return branch::leave(ended.promise());
         }
     };
 };
@@ -176,7 +176,7 @@ private:
 template <class T>
 inline constexpr bool awaiter_takes_all<task<T>> = true;
 
-/// Owns the frame of a task that is awaited. Immovable once the task has begun.
+/// Awaits a task, of which it is the owner when the result is there; until then the branch is.
 template <class T>
 class [[nodiscard]] task_awaiter {
     using promise = typename task<T>::promise_type;
@@ -184,22 +184,13 @@ class [[nodiscard]] task_awaiter {
 public:
     explicit task_awaiter(std::coroutine_handle<promise> child) noexcept : child_(child) {}
     task_awaiter(task_awaiter&&) = delete;
-    ~task_awaiter() {
-        // A cancel destroys a chain from its leaf, so the child may be gone already.
-        if (static_cast<frame*>(std::addressof(child_.promise())) == this_execution.destroyed)
-            [[unlikely]]
-            this_execution.destroyed = nullptr;
-        else
-            child_.destroy();
-    }
 
     bool await_ready() const noexcept { return false; }
     template <std::derived_from<frame> Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> parent) noexcept {
-        frame& above = parent.promise();
-        frame& below = child_.promise();
-        below.parent = &above;
-        return branch::transfer(below);
+        const auto child = child_;
+        child.promise().parent = parent;
+        return branch::transfer(child);
     }
     template <class Promise>
         requires(!std::derived_from<Promise, frame>)
@@ -208,11 +199,17 @@ public:
                       "a weft::task can be awaited in coroutines of weft only; from another one, "
                       "spawn it on the loop");
     }
-    T await_resume() { return child_.promise().result.take_completed(); }
+    T await_resume() {
+        auto& result = child_.promise().result;
+        if (result.has_error()) [[unlikely]]
+            fail(child_);
+        const owned whole{child_};
+        return result.take_value();
+    }
 
     // For branches: what begins with a task.
 
-    /// Makes it the outermost frame of a branch, which owns it then: instead of the destructor.
+    /// Makes it the outermost frame of a branch, which owns it then.
     void put_into(branch& whole) noexcept {
         frame& outermost = child_.promise();
         outermost.parent = nullptr;
@@ -225,13 +222,23 @@ public:
     static void destroy_unstarted(frame& outermost) noexcept {
         detail::destroy_unstarted(outermost);
     }
-    /// Starts it as the outermost frame of a branch, and goes on owning it.
+    /// Starts it as the outermost frame of a branch; `await_resume` follows.
     std::coroutine_handle<> start(branch& on) noexcept {
         put_into(on);
-        return branch::transfer(child_.promise());
+        return branch::transfer(child_);
     }
 
 private:
+    struct owned {
+        std::coroutine_handle<promise> frame;
+        ~owned() { frame.destroy(); }
+    };
+    [[noreturn, gnu::cold, gnu::noinline]] static void fail(std::coroutine_handle<promise> child) {
+        const auto error = child.promise().result.take_error();
+        child.destroy();
+        std::rethrow_exception(error);
+    }
+
     std::coroutine_handle<promise> child_;
 };
 

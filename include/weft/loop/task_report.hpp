@@ -136,7 +136,7 @@ inline std::string task_report::line(const branch& who) const {
     if (awaited && who.leaf()) {
         constexpr std::size_t most = 16; // of a chain that may be of any length
         std::size_t count = 0;
-        for (auto* each = who.leaf(); each && count != most; each = each->parent, ++count) {
+        for (auto* each = who.leaf(); each && count != most; each = each->above(), ++count) {
             text += count == 0 ? " at " : ", called from ";
             append_place(text, *each);
         }
