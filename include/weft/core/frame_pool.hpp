@@ -150,7 +150,8 @@ struct slab_owner {
     }
 };
 
-[[gnu::noinline]] inline void* allocate_from_slab(std::size_t list) {
+// Null: there is no memory.
+inline void* cut_from_slab(std::size_t list) noexcept {
     auto& own = this_thread;
     const auto size = size_of(list);
     if (static_cast<std::size_t>(own.uncut_end - own.uncut) < size) {
@@ -159,7 +160,8 @@ struct slab_owner {
         auto room = own.slabs ? own.slabs->size * 2 : first_slab;
         if (room > last_slab) room = last_slab;
         if (room < pooled_limit * 2 && size > large_step) room = pooled_limit * 2;
-        auto* fresh = static_cast<slab*>(::operator new(room));
+        auto* fresh = static_cast<slab*>(::operator new(room, std::nothrow));
+        if (!fresh) return nullptr;
         fresh->next = own.slabs;
         fresh->size = room;
         own.slabs = fresh;
@@ -173,8 +175,26 @@ struct slab_owner {
     return result;
 }
 
-// The counter has come to 0: where a test wants a failure, or after 2^64 allocations.
-[[noreturn, gnu::cold, gnu::noinline]] inline void fail_as_planned() { raise<std::bad_alloc>(); }
+[[noreturn, gnu::cold, gnu::noinline]] inline void fail() { raise<std::bad_alloc>(); }
+
+#if defined(__clang__) && defined(__x86_64__)
+// It saves what registers it uses, so that a coroutine's ramp has nothing to save while the lists
+// have blocks. It may not throw, and not be bound by the dynamic linker when it is called first:
+// both would leave other values in them.
+[[clang::preserve_most, gnu::noinline, gnu::visibility("hidden")]] inline void*
+cut_and_save(std::size_t list) noexcept {
+    return cut_from_slab(list);
+}
+inline void* allocate_from_slab(std::size_t list) {
+    if (auto* fresh = cut_and_save(list)) return fresh;
+    fail();
+}
+#else
+[[gnu::noinline]] inline void* allocate_from_slab(std::size_t list) {
+    if (auto* fresh = cut_from_slab(list)) return fresh;
+    fail();
+}
+#endif
 
 [[gnu::noinline]] inline void* allocate_from_heap(std::size_t bytes) {
     auto* result = ::operator new(bytes);
@@ -195,8 +215,8 @@ namespace weft::frame_pool {
 
 inline void* allocate(std::size_t bytes) {
     auto& own = detail::this_thread;
-    if (++own.allocated == 0) [[unlikely]]
-        detail::fail_as_planned();
+    if (++own.allocated == 0) [[unlikely]] // a test wants a failure, or after 2^64 of them
+        detail::fail();
     if (detail::every_block_from_the_heap || bytes > detail::pooled_limit) [[unlikely]]
         return detail::allocate_from_heap(bytes);
     const auto list = detail::list_of(bytes);
