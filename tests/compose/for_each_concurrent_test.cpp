@@ -14,6 +14,7 @@
 #include <weft/compose/shield.hpp>
 #include <weft/compose/with_timeout.hpp>
 #include <weft/coro/generator.hpp>
+#include <weft/coro/task_local.hpp>
 #include <weft/sync/event.hpp>
 #include <weft/time/yield.hpp>
 
@@ -351,4 +352,22 @@ TEST_CASE("for_each_concurrent ends well wherever it is ended", "[compose][for_e
         } catch (const std::runtime_error&) {
         }
     });
+}
+
+TEST_CASE("a range is asked for its elements in the branch that waits",
+          "[compose][for_each_concurrent]") {
+    static weft::task_local<int> level{0};
+    std::vector<int> levels;
+    run([&]() -> task<> {
+        auto body = [&]() -> task<> {
+            auto elements = std::views::iota(0, 5) | std::views::transform([&](int i) {
+                                levels.push_back(level.get());
+                                return i;
+                            });
+            auto wait = [](int) -> task<> { co_await weft::yield(); };
+            co_await weft::for_each_concurrent(elements, 2, wait);
+        };
+        co_await level.with(7, body);
+    });
+    CHECK(levels == std::vector<int>(5, 7));
 }

@@ -12,8 +12,10 @@
 
 #include <weft/compose/from_callback.hpp>
 #include <weft/compose/with_task_group.hpp>
+#include <weft/coro/async_generator.hpp>
 #include <weft/coro/task.hpp>
 #include <weft/coro/task_group.hpp>
+#include <weft/loop/run.hpp>
 #include <weft/testing/tracked.hpp>
 #include <weft/time/sleep.hpp>
 #include <weft/time/yield.hpp>
@@ -564,4 +566,35 @@ TEST_CASE("what is asked to withdraw may not destroy its own branch", "[core][br
     });
 
     CHECK_THAT(words, Catch::Matchers::ContainsSubstring("destroyed while"));
+}
+
+namespace {
+
+/// Calls `f` when it is destroyed, unless it was moved from.
+struct last_act {
+    std::function<void()> f;
+    explicit last_act(std::function<void()> does) : f(std::move(does)) {}
+    last_act(last_act&& other) noexcept : f(std::exchange(other.f, nullptr)) {}
+    ~last_act() {
+        if (f) f();
+    }
+};
+weft::async_generator<int> yields_one(last_act) { co_yield 1; }
+weft::task<> ends(last_act) { co_await weft::yield(); }
+
+} // namespace
+
+TEST_CASE("a child that is destroyed by what its own end destroys ends the program",
+          "[core][branch]") {
+    const auto words = last_words([] {
+        weft::run([]() -> weft::task<> {
+            std::optional<weft::async_generator<int>> generator;
+            auto group = std::make_unique<weft::task_group>(weft::this_loop());
+            generator.emplace(yields_one(last_act([&] { group.reset(); })));
+            co_await generator->next();
+            group->spawn(ends(last_act([&] { generator.reset(); })));
+            for (int i = 0; i != 4; ++i) co_await weft::yield();
+        });
+    });
+    CHECK(words.find("destroyed while it runs") != std::string::npos);
 }

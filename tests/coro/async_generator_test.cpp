@@ -658,3 +658,30 @@ TEST_CASE("the error of a generator that nobody received is told to its loop",
 
     CHECK(loop.reported == std::vector<std::string>{"lost in async_generator"});
 }
+
+TEST_CASE("a body that holds the last owner of its generator destroys that when it ends",
+          "[coro][async_generator]") {
+    struct holder {
+        std::optional<weft::async_generator<int>> generator;
+    };
+    weft::event go;
+    std::weak_ptr<holder> alive;
+    auto body = [&](std::shared_ptr<holder>) -> weft::async_generator<int> {
+        co_yield 1;
+        co_await go.wait();
+    };
+    run([&]() -> weft::task<> {
+        auto owner = std::make_shared<holder>();
+        alive = owner;
+        owner->generator.emplace(body(owner));
+        co_await owner->generator->next();
+        const auto none = co_await weft::try_for(1ms, owner->generator->next());
+        CHECK_FALSE(none);
+        owner.reset();
+        CHECK_FALSE(alive.expired());
+        go.set();
+        co_await weft::yield();
+        co_await weft::yield();
+        CHECK(alive.expired());
+    });
+}

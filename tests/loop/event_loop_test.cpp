@@ -827,3 +827,21 @@ TEST_CASE("a thread that may not poll a loop leaves it alone", "[loop][event_loo
         CHECK(ran);
     });
 }
+
+TEST_CASE("a loop that another thread has told an error is still this one's",
+          "[loop][event_loop]") {
+    test_loop loop;
+    auto child = loop.spawn([]() -> task<> {
+        throw std::runtime_error("lost");
+        co_return;
+    });
+    loop.poll();
+    std::thread([&child] { child = {}; }).join();
+    CHECK(loop.reported.size() == 1);
+
+    bool ran = false;
+    loop.post([&ran] { ran = true; });
+    loop.poll();
+
+    CHECK(ran);
+}

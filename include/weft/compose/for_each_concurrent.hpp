@@ -70,6 +70,7 @@ public:
         if (how == ending::cancelled) cut_off_ = true;
         delete static_cast<one*>(&child);
         if (drop) return; // so are the parent and this
+        this_execution.current = this->waiter(); // for what the range does
         start_one();
         this->finish_if_complete();
     }

@@ -23,8 +23,8 @@ struct leave_it {
 template <class T, class State, class F, class C>
 class callback_operation final : public operation<callback_operation<T, State, F, C>>,
                                  private completion_waiter<T> {
-    static_assert(!awaits<std::invoke_result_t<F&, typename State::handle>> &&
-                      !awaits<std::invoke_result_t<C&>>,
+    static_assert(!awaiter_takes_all<std::invoke_result_t<F&, typename State::handle>> &&
+                      !awaiter_takes_all<std::invoke_result_t<C&>>,
                   "from_callback calls it and does not await it: a coroutine would never run");
 
 public:

@@ -37,7 +37,8 @@ concept awaits = requires(detail::awaiter_of<A> awaiter) {
 template <class A>
 using await_result_t = decltype(std::declval<detail::awaiter_of<A>>().await_resume());
 
-/// Whether an awaiter of an `A` refers to nothing in it: the `A` may be gone when it is used.
+/// Whether an `A` only says what is to be done when it is awaited, as a task does: else nothing is.
+/// An awaiter of it refers to nothing in it, so that the `A` may be gone when that is used.
 template <class A>
 inline constexpr bool awaiter_takes_all = false;
 

@@ -107,8 +107,8 @@ inline branch& branch::task() noexcept {
     return *each;
 }
 
-// The compilers keep the tail call of a symmetric transfer in some modes only; in the others each one
-// leaves its stack behind. An address is exact where a counter would guess.
+// The compilers keep the tail call of a symmetric transfer in some modes only; in the others each
+// one leaves its stack behind. An address is exact where a counter would guess.
 inline std::coroutine_handle<> branch::transfer(std::coroutine_handle<> target) noexcept {
     if (stack_address() > this_execution.stack_limit) [[likely]]
         return target;
@@ -127,28 +127,23 @@ branch::bounce(std::coroutine_handle<> target) noexcept {
     return std::noop_coroutine();
 }
 
-// The outermost one, or the stack is deep.
+// The outermost one, or the stack is deep. No frame is destroyed inside of its own `await_suspend`,
+// which compilers get wrong.
 [[gnu::noinline]] inline std::coroutine_handle<> branch::finish(frame& ended) noexcept {
     auto& self = *this_execution.current;
-    if (stack_address() > this_execution.stack_limit) [[likely]] {
-        self.leaf_ = &ended;
-        self.end(ending::finished);
-    } else {
-        self.flags_ |= ended_flag;
-        self.go_on_later(ended);
-    }
+    self.flags_ |= ended_flag;
+    self.go_on_later(ended);
     return std::noop_coroutine();
 }
 
 // As soon as the stack has unwound.
 inline void branch::go_on_later(frame& leaf) noexcept {
     if (is_destroying()) terminate_resumed();
-    leaf_ = &leaf; // should it be dropped now, all that is left hangs there
+    leaf_ = &leaf; // should it be dropped meanwhile, all that is left hangs there
     loop().run_next(*this);
 }
 
-inline void branch::leave_later() noexcept {
-    if (!leaf_->parent) return end(ending::finished);
+[[gnu::noinline]] inline void branch::return_to_parent() noexcept {
     flags_ &= ~ended_flag;
     leaf_->parent.resume();
 }

@@ -252,7 +252,7 @@ private:
 
     void run() noexcept final {
         if (flags_ & ended_flag)
-            leave_later();
+            leaf_->parent ? return_to_parent() : end(ending::finished);
         else if (flags_ & stopping_flag)
             unwind();
         else if (flags_ & started_flag) // and has no frames
@@ -266,7 +266,8 @@ private:
     bool cancel_groups() noexcept;
     void destroy(ending how) noexcept;
     bool is_running() const noexcept {
-        return !operation_ && !is_queued() && loop().next_ != this && is_started() && !is_done() &&
+        // One that is done and has still an owner is just about to tell him.
+        return !operation_ && !is_queued() && loop().next_ != this && is_started() &&
                !(flags_ & joining_flag);
     }
     void set_newest_group(branch_owner* group) noexcept;
@@ -279,7 +280,7 @@ private:
     [[gnu::cold]] bool stop_before_operation(frame* waiter) noexcept;
     static std::coroutine_handle<> bounce(std::coroutine_handle<> target) noexcept;
     static std::coroutine_handle<> finish(frame& ended) noexcept;
-    void leave_later() noexcept;
+    void return_to_parent() noexcept;
     void go_on_later(frame& leaf) noexcept;
 
     branch_owner* owner_;

@@ -54,7 +54,7 @@ inline constinit thread_local execution this_execution{};
 ///
 /// Order    Whoever becomes ready runs after all who were ready before. Nothing is resumed by the
 ///          call that makes it ready.
-/// Threads  One: whoever constructed it.
+/// Threads  One at a time: who constructed it, until another one runs it.
 class scheduler {
 public:
     /// How many operations of one branch may complete without suspending in one resumption.
@@ -132,7 +132,7 @@ protected:
     class on_this_thread {
     public:
         explicit on_this_thread(scheduler& runs) noexcept
-            : runs_(runs), runs_on_(runs.mark_thread(&this_execution)),
+            : runs_(runs), thread_(runs.thread_), runs_on_(runs.mark_thread(&this_execution)),
               outer_(std::exchange(this_execution, execution{})) {
             this_execution.loop = &runs;
             runs.bind_to_thread();
@@ -141,10 +141,12 @@ protected:
         ~on_this_thread() {
             this_execution = outer_;
             runs_.mark_thread(runs_on_);
+            runs_.bind_to(thread_);
         }
 
     private:
         scheduler& runs_;
+        execution* thread_;   // whose it was
         const void* runs_on_; // null: it did not run
         execution outer_;
     };
@@ -157,9 +159,7 @@ protected:
     intrusive_list<runnable>& ready() noexcept { return ready_; }
 
     /// From now on the thread of this loop is the caller's.
-    void bind_to_thread() noexcept {
-        __atomic_store_n(&thread_, &this_execution, __ATOMIC_RELAXED); // others ask whether it is
-    }
+    void bind_to_thread() noexcept { bind_to(&this_execution); }
 
     /// Called every 64 resumptions within `run_ready`: a long turn must starve nobody.
     virtual void breathe() noexcept = 0;
@@ -170,6 +170,9 @@ private:
     static constexpr unsigned resumptions_per_breath = 64;
 
     static void run(runnable& item) noexcept;
+    void bind_to(execution* thread) noexcept {
+        __atomic_store_n(&thread_, thread, __ATOMIC_RELAXED); // others ask whether it is theirs
+    }
     const void* mark_thread(const void* thread) noexcept {
         return mark_ ? mark_->set_thread(thread) : nullptr;
     }

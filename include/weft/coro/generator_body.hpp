@@ -40,6 +40,10 @@ public:
 
     /// Destroys the body and this.
     void dispose() noexcept {
+        if (ends_) { // and a parameter of the body was the last to hold the generator
+            disposed_ = true;
+            return;
+        }
         if (line_.is_started() && !line_.is_done()) line_.drop();
         if (consumer_ || closer_)
             terminate_with("an async_generator was destroyed while somebody waits for it");
@@ -85,12 +89,16 @@ private:
         }
         void end(ending how) noexcept override {
             set_done();
+            auto& own = body();
+            own.ends_ = true;
             if (how == ending::finished) {
-                body().error_ = std::exchange(outermost_->error, nullptr);
+                own.error_ = std::exchange(outermost_->error, nullptr);
                 outermost_->handle().destroy();
             }
-            if (body().error_) set_failed();
+            if (own.error_) set_failed();
             report(how);
+            own.ends_ = false;
+            if (own.disposed_) own.dispose();
         }
         generator_body& body() const noexcept { return static_cast<generator_body&>(owner()); }
 
@@ -102,6 +110,8 @@ private:
     next_element<T>* consumer_ = nullptr; // until it has resumed: one at a time
     close_generator<T>* closer_ = nullptr;
     std::exception_ptr error_;
+    bool ends_ = false;     // its frame is being destroyed
+    bool disposed_ = false; // meanwhile
     line line_;
 };
 

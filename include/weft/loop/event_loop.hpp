@@ -180,6 +180,7 @@ private:
     private:
         static event_loop& idle(event_loop& loop) {
             if (loop.running_) raise<error>(errc::busy, "this loop runs already");
+            loop.bind_to_thread(); // from now on, also when it has run
             return loop;
         }
 

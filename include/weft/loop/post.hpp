@@ -17,7 +17,7 @@ namespace weft {
 /// A callback in a queue. It is destroyed before it is called, so that it may post itself again.
 template <class F, class Storage>
 class posted final : public runnable, public Storage {
-    static_assert(!awaits<std::invoke_result_t<F&>>,
+    static_assert(!awaiter_takes_all<std::invoke_result_t<F&>>,
                   "a callback is called and not awaited: a coroutine would never run; spawn it");
 
 public:

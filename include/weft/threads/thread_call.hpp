@@ -45,7 +45,7 @@ enum class begun_call { is_waited_for, is_abandoned };
 /// The errand of calling `f(args...)` on one of `worker_threads`.
 template <begun_call When, class F, class... Args>
 class thread_call final : public errand<thread_call_result_t<F, Args...>>, private runnable {
-    static_assert(!awaits<thread_call_result_t<F, Args...>>,
+    static_assert(!awaiter_takes_all<thread_call_result_t<F, Args...>>,
                   "a coroutine would not run there: co_await it here, or on another loop: run_on");
 
 public:
