@@ -116,36 +116,23 @@ inline std::coroutine_handle<> branch::transfer(std::coroutine_handle<> target) 
 }
 
 inline std::coroutine_handle<> branch::leave(frame& ended) noexcept {
-    if (ended.parent && stack_address() > this_execution.stack_limit) [[likely]]
-        return ended.parent;
-    return finish(ended);
+    return ended.parent ? transfer(ended.parent) : finish(ended);
 }
 
 [[gnu::noinline]] inline std::coroutine_handle<>
 branch::bounce(std::coroutine_handle<> target) noexcept {
-    this_execution.current->go_on_later(frame::of(target));
-    return std::noop_coroutine();
-}
-
-// The outermost one, or the stack is deep. No frame is destroyed inside of its own `await_suspend`,
-// which compilers get wrong.
-[[gnu::noinline]] inline std::coroutine_handle<> branch::finish(frame& ended) noexcept {
     auto& self = *this_execution.current;
-    self.flags_ |= ended_flag;
-    self.go_on_later(ended);
+    if (self.is_destroying()) terminate_resumed();
+    self.leaf_ = &frame::of(target);
+    self.loop().run_next(self);
     return std::noop_coroutine();
 }
 
-// As soon as the stack has unwound.
-inline void branch::go_on_later(frame& leaf) noexcept {
-    if (is_destroying()) terminate_resumed();
-    leaf_ = &leaf; // should it be dropped meanwhile, all that is left hangs there
-    loop().run_next(*this);
-}
-
-[[gnu::noinline]] inline void branch::return_to_parent() noexcept {
-    flags_ &= ~ended_flag;
-    leaf_->parent.resume();
+// The branch ends when the stack has unwound: no frame is destroyed inside of its own
+// `await_suspend`, which compilers get wrong.
+[[gnu::noinline]] inline std::coroutine_handle<> branch::finish(frame& outermost) noexcept {
+    this_execution.current->flags_ |= ended_flag;
+    return bounce(outermost.handle()); // the only one that is left, should it be dropped now
 }
 
 inline void branch::wait_for(operation_base& op) noexcept {

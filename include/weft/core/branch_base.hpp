@@ -244,7 +244,7 @@ private:
         done_flag = 16,
         joining_flag = 32, // stopping, but its groups must end first
         frames_flag = 64,  // it waits in a frame
-        ended_flag = 128,  // its leaf has ended
+        ended_flag = 128,  // its outermost frame has ended
         branch_flag = 256, // a runnable that is a branch
         failed_flag = 512, // done, with an error
         notes_flag = 32768,
@@ -252,7 +252,7 @@ private:
 
     void run() noexcept final {
         if (flags_ & ended_flag)
-            leaf_->parent ? return_to_parent() : end(ending::finished);
+            end(ending::finished);
         else if (flags_ & stopping_flag)
             unwind();
         else if (flags_ & started_flag) // and has no frames
@@ -279,9 +279,7 @@ private:
     static void cancel_waiting(scheduler& loop) noexcept;
     [[gnu::cold]] bool stop_before_operation(frame* waiter) noexcept;
     static std::coroutine_handle<> bounce(std::coroutine_handle<> target) noexcept;
-    static std::coroutine_handle<> finish(frame& ended) noexcept;
-    void return_to_parent() noexcept;
-    void go_on_later(frame& leaf) noexcept;
+    static std::coroutine_handle<> finish(frame& outermost) noexcept;
 
     branch_owner* owner_;
     frame* leaf_ = nullptr;

@@ -90,7 +90,8 @@ inline bool branch::cancel_groups() noexcept {
     return busy;
 }
 
-// From the leaf, by a loop: a chain of any depth is destroyed in no stack.
+// From the leaf, by a loop: a chain of any depth is destroyed in no stack. The awaiter in the frame
+// above owns the frame that is gone: it finds it in `destroyed`, and lets go of it.
 inline void branch::destroy(ending how) noexcept {
     auto& thread = this_execution;
     const auto outer = thread;
@@ -98,17 +99,21 @@ inline void branch::destroy(ending how) noexcept {
     operation_ = nullptr; // it dies first; a destructor of an outer frame may cancel this branch
     thread.current = this;
     thread.loop = &loop();
+    thread.destroyed = nullptr;
     // No transfer succeeds: a frame whose destructor threw must not reach its parent.
     thread.stack_limit = UINTPTR_MAX;
     // A frame that has not begun is left to `end`: there may be many more below it.
     for (auto* each = is_started() ? std::exchange(leaf_, nullptr) : nullptr; each;) {
         auto* above = each->above();
-        each->handle().destroy();
+        const auto coroutine = each->handle();
+        coroutine.destroy();
+        thread.destroyed = coroutine;
         each = above;
     }
     end(how); // may destroy this branch
     thread.current = outer.current;
     thread.loop = outer.loop;
+    thread.destroyed = outer.destroyed;
     thread.stack_limit = outer.stack_limit;
 }
 

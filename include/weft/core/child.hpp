@@ -202,7 +202,12 @@ auto child<A, Base>::to_keep(awaitable&& from) -> kept_awaiter {
 
 template <forkable A, class Base>
 void child<A, Base>::take_frame(awaitable&& from) {
-    to_awaiter(std::forward<awaitable>(from)).put_into(*this);
+    union emptied { // nothing is left in it to destroy
+        explicit emptied(awaitable&& from) : one(to_awaiter(std::forward<awaitable>(from))) {}
+        ~emptied() {}
+        awaiter one;
+    };
+    emptied(std::forward<awaitable>(from)).one.put_into(*this);
 }
 
 template <forkable A, class Base>
@@ -258,12 +263,12 @@ template <forkable A, class Base>
 void child<A, Base>::destroy_held() noexcept {
     if constexpr (has_frame) {
         frame* own = this->take_leaf();
-        if (!own) {
-            // It was cancelled or dropped: its frames are gone.
-        } else if (this->is_started()) [[likely]] {
+        if (!this->is_started()) [[unlikely]] {
+            if (own) awaiter::destroy_unstarted(*own);
+        } else if (own) [[likely]] {
             own->handle().destroy();
         } else {
-            awaiter::destroy_unstarted(*own);
+            this_execution.destroyed = nullptr; // it was: the frame has no awaiter to look for it
         }
     }
     if constexpr (!is_task) {

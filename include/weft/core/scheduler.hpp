@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cassert>
+#include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -45,6 +46,7 @@ struct execution {
     branch* current = nullptr;      ///< whose code runs
     scheduler* loop = nullptr;      ///< whose turn it is part of
     std::uintptr_t stack_limit = 0; ///< no transfer below this address: see `transfer`
+    std::coroutine_handle<> destroyed; ///< what `branch` destroyed under its awaiter
     unsigned budget = 0;            ///< how many operations may complete without suspending
 };
 inline constinit thread_local execution this_execution{};

@@ -46,8 +46,7 @@ struct if_used;
 ///     }
 ///
 /// Ownership  A task owns its coroutine frame; destroying it destroys the frame and what is in it.
-///            Awaiting gives it away: it is gone as soon as the result has been taken, before that
-///            is used; as the parameters of a function may be when it has returned. Move-only.
+///            Awaiting moves the frame into the `co_await` expression. Move-only.
 /// Lifetime   Reference parameters are not copied: what they refer to must live until the task
 ///            completes. The same holds for the closure of a lambda coroutine that captures.
 /// Errors     An exception that leaves the coroutine is rethrown by `co_await`.
@@ -176,7 +175,7 @@ private:
 template <class T>
 inline constexpr bool awaiter_takes_all<task<T>> = true;
 
-/// Awaits a task, of which it is the owner when the result is there; until then the branch is.
+/// Owns the frame of a task that is awaited. Immovable once the task has begun.
 template <class T>
 class [[nodiscard]] task_awaiter {
     using promise = typename task<T>::promise_type;
@@ -184,6 +183,15 @@ class [[nodiscard]] task_awaiter {
 public:
     explicit task_awaiter(std::coroutine_handle<promise> child) noexcept : child_(child) {}
     task_awaiter(task_awaiter&&) = delete;
+    // Also of a task that has ended: g++ 12 takes the results of an expression when all of its tasks
+    // have, and one may be cancelled meanwhile.
+    ~task_awaiter() {
+        // A cancel destroys a chain from its leaf, so the child may be gone already.
+        if (child_ == this_execution.destroyed) [[unlikely]]
+            this_execution.destroyed = nullptr;
+        else
+            child_.destroy();
+    }
 
     bool await_ready() const noexcept { return false; }
     template <std::derived_from<frame> Promise>
@@ -203,13 +211,12 @@ public:
         auto& result = child_.promise().result;
         if (result.has_error()) [[unlikely]]
             fail(child_);
-        const owned whole{child_};
         return result.take_value();
     }
 
     // For branches: what begins with a task.
 
-    /// Makes it the outermost frame of a branch, which owns it then.
+    /// Makes it the outermost frame of a branch, which owns it then: instead of the destructor.
     void put_into(branch& whole) noexcept {
         frame& outermost = child_.promise();
         outermost.parent = nullptr;
@@ -222,21 +229,16 @@ public:
     static void destroy_unstarted(frame& outermost) noexcept {
         detail::destroy_unstarted(outermost);
     }
-    /// Starts it as the outermost frame of a branch; `await_resume` follows.
+    /// Starts it as the outermost frame of a branch, and goes on owning it.
     std::coroutine_handle<> start(branch& on) noexcept {
         put_into(on);
         return branch::transfer(child_);
     }
 
 private:
-    struct owned {
-        std::coroutine_handle<promise> frame;
-        ~owned() { frame.destroy(); }
-    };
+    // Out of the way: who awaits saves no registers for it.
     [[noreturn, gnu::cold, gnu::noinline]] static void fail(std::coroutine_handle<promise> child) {
-        const auto error = child.promise().result.take_error();
-        child.destroy();
-        std::rethrow_exception(error);
+        std::rethrow_exception(child.promise().result.take_error());
     }
 
     std::coroutine_handle<promise> child_;

@@ -37,6 +37,7 @@ public:
     explicit shortcut(Args... args) noexcept : attempt_{std::move(args)...}, none_() {}
     shortcut(shortcut&&) = delete;
     ~shortcut() {
+        if (state_ == state::began) rest_.~task_awaiter<result>();
         if (state_ == state::failed) error_.~exception_ptr();
     }
 
