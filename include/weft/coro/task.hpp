@@ -183,8 +183,8 @@ class [[nodiscard]] task_awaiter {
 public:
     explicit task_awaiter(std::coroutine_handle<promise> child) noexcept : child_(child) {}
     task_awaiter(task_awaiter&&) = delete;
-    // Also of a task that has ended: g++ 12 takes the results of an expression when all of its tasks
-    // have, and one may be cancelled meanwhile.
+    // Also that of a task that has ended: g++ 12 takes the results of an expression when all of its
+    // tasks have, and may be cancelled before.
     ~task_awaiter() {
         // A cancel destroys a chain from its leaf, so the child may be gone already.
         if (child_ == this_execution.destroyed) [[unlikely]]
