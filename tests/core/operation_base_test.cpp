@@ -10,7 +10,7 @@
 
 TEST_CASE("an operation has a name, and waits for no branches, unless it says so",
           "[core][operation_base]") {
-    struct nameless final : weft::operation_base {
+    struct nameless final : weft::waiting_operation {
         bool withdraw() noexcept override { return true; }
         const weft::branch* whose() const { return waiter(); }
     } operation;

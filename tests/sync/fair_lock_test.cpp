@@ -22,8 +22,8 @@ struct taking {
     bool begin() noexcept {
         return Shares ? lock->try_share() : lock->try_lock(weft::this_execution.current);
     }
-    void waits(weft::wait_queue::entry& self) noexcept {
-        if (Shares) self.set_shares();
+    void waits(weft::branch& self) noexcept {
+        if (Shares) self.set(weft::wait_queue::shares_flag);
     }
     void result() { *log += who; }
     void give_back() noexcept { Shares ? lock->unshare() : lock->unlock(); }

@@ -46,7 +46,7 @@ struct gate::passing {
 
     weft::wait_queue& queue() noexcept { return at->waiters_; }
     bool begin() noexcept { return at->open; }
-    void waits(weft::wait_queue::entry&) noexcept { at->log += '+'; }
+    void waits(weft::branch&) noexcept { at->log += '+'; }
     char result() { return who; }
     void give_back() noexcept { at->log.append("back ").append(1, who); }
     void left() noexcept { at->log.append("left ").append(1, who); }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cassert>
+#include <concepts>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <weft/core/branch_base.hpp>
 #include <weft/core/branch_end.hpp>
 #include <weft/core/branch_owner.hpp>
+#include <weft/core/operation_base.hpp>
 #include <weft/core/scheduler.hpp>
 #include <weft/core/stack_address.hpp>
 
@@ -48,11 +50,15 @@ template <class Op>
 bool branch::begin(Op& op, frame* waiter) noexcept {
     if (may_not_begin()) [[unlikely]]
         return stop_before_operation(waiter);
-    op.branch_ = this;
+    if constexpr (std::derived_from<Op, waiting_operation>)
+        static_cast<waiting_operation&>(op).branch_ = this;
     // Until it has started, the branch runs: whoever cancels it meanwhile only leaves a mark.
     if (!op.start(*this)) {
         leaf_ = waiter;
-        wait_for(op);
+        if (!is_queued()) operation_ = &op; // else it is complete already, or parked
+        // What it did when it was started may have cancelled this branch.
+        if (flags_ & cancel_flag) [[unlikely]]
+            if (operation_) ask_to_end();
         return true;
     }
     if (--this_execution.budget != 0) [[likely]]
@@ -64,15 +70,26 @@ bool branch::begin(Op& op, frame* waiter) noexcept {
 }
 
 template <class Op>
+bool branch::attempt(Op& op) noexcept {
+    if constexpr (std::derived_from<Op, waiting_operation>)
+        static_cast<waiting_operation&>(op).branch_ = this;
+    if (op.start(*this)) return true;
+    if (operation_) leave_parking();
+    return false;
+}
+
+template <class Op>
 std::coroutine_handle<> branch::begin_transfer(Op& op, frame* waiter) noexcept {
     if (may_not_begin()) [[unlikely]] {
         stop_before_operation(waiter);
         return std::noop_coroutine();
     }
     leaf_ = waiter;
-    op.branch_ = this;
+    static_cast<waiting_operation&>(op).branch_ = this;
     if (const auto next = op.start(*this)) {
-        wait_for(op);
+        if (!is_queued()) operation_ = &op;
+        if (flags_ & cancel_flag) [[unlikely]]
+            if (operation_) ask_to_end();
         return next;
     }
     this_execution.current = this;
@@ -133,20 +150,6 @@ branch::bounce(std::coroutine_handle<> target) noexcept {
 [[gnu::noinline]] inline std::coroutine_handle<> branch::finish(frame& outermost) noexcept {
     this_execution.current->flags_ |= ended_flag;
     return bounce(outermost.handle()); // the only one that is left, should it be dropped now
-}
-
-inline void branch::wait_for(operation_base& op) noexcept {
-    if (is_queued()) return; // it is complete already
-    operation_ = &op;
-    if (flags_ & cancel_flag) [[unlikely]]
-        withdraw_begun();
-}
-
-// What the operation did when it was started has cancelled the branch that began it.
-inline void branch::withdraw_begun() noexcept {
-    auto& here = loop();
-    here.cancelling_.push_back(*this);
-    cancel_waiting(here);
 }
 
 inline bool branch::stop_before_operation(frame* waiter) noexcept {

@@ -135,14 +135,19 @@ public:
     bool begin(Op& op, frame* waiter) noexcept;
     /// Starts `op`. Returns whether it is complete; if not, it must be destroyed at once.
     template <class Op>
-    bool attempt(Op& op) noexcept {
-        op.branch_ = this;
-        return op.start(*this);
-    }
+    bool attempt(Op& op) noexcept;
     /// As `begin`, for operations that start by a transfer. Null: it does not wait.
     template <class Op>
     std::coroutine_handle<> begin_transfer(Op& op, frame* waiter) noexcept;
 
+    /// `op`, which begins, will wait by the branch's own links in some queue: who takes the branch
+    /// out of that says `go_on`.
+    void park(operation_base& op) noexcept { operation_ = &op; }
+    /// As `ready`, of a branch that was taken out of the queue in which it was parked.
+    void go_on() noexcept {
+        operation_ = nullptr;
+        loop().append(*this);
+    }
     /// The operation is complete: the branch receives its result when its turn comes.
     void ready() noexcept {
         // Queued it may be with an operation: that one is still to be asked, but a branch that was
@@ -248,6 +253,7 @@ private:
         branch_flag = 256, // a runnable that is a branch
         failed_flag = 512, // done, with an error
         notes_flag = 32768,
+        asking_flag = 131072, // the loop is about to ask its operation to be withdrawn
     };
 
     void run() noexcept final {
@@ -270,11 +276,14 @@ private:
         return !operation_ && !is_queued() && loop().next_ != this && is_started() &&
                !(flags_ & joining_flag);
     }
+    bool is_parked() const noexcept {
+        return operation_ && is_queued() && !(flags_ & asking_flag);
+    }
+    void leave_parking() noexcept;
     void set_newest_group(branch_owner* group) noexcept;
     void leave_behind() noexcept;
     branch* newest_child() const noexcept;
-    void wait_for(operation_base& op) noexcept;
-    [[gnu::cold]] void withdraw_begun() noexcept;
+    void ask_to_end() noexcept;
     void set_cancelled_at(source_place at) noexcept;
     static void cancel_waiting(scheduler& loop) noexcept;
     [[gnu::cold]] bool stop_before_operation(frame* waiter) noexcept;

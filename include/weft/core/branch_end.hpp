@@ -34,11 +34,23 @@ inline void branch::cancel(std::source_location at) noexcept {
     if (!(flags_ & started_flag)) {
         flags_ |= stopping_flag; // it is queued: its turn will be its end
     } else if (operation_) { // else it runs, or is ready: until its next operation
-        // Asked one after the other, not by recursion: forks may be nested without limit.
-        auto& here = loop();
-        here.cancelling_.push_back(*this);
-        cancel_waiting(here);
+        ask_to_end();
     }
+}
+
+// One after the other, not by recursion: forks may be nested without limit. Who waits in a queue
+// by its own links, which it needs for that, leaves the queue at once.
+[[gnu::noinline]] inline void branch::ask_to_end() noexcept {
+    if (is_queued()) leave_parking();
+    flags_ |= asking_flag;
+    auto& here = loop();
+    here.cancelling_.push_back(*this);
+    cancel_waiting(here);
+}
+
+inline void branch::leave_parking() noexcept {
+    leave_queue();
+    std::exchange(operation_, nullptr)->left_queue();
 }
 
 // As a rule siblings are cancelled at one place, and the owner keeps it.
@@ -65,7 +77,7 @@ inline void branch::cancel_waiting(scheduler& loop) noexcept {
         auto& next = static_cast<branch&>(loop.cancelling_.pop_front());
         beside.append(loop.cancelling_);
         loop.asked_ = &next;
-        if (next.operation_->withdraw()) next.stop();
+        if (!next.operation_ || next.operation_->withdraw()) next.stop();
         loop.cancelling_.append(beside);
     }
     loop.asked_ = nullptr;
@@ -138,6 +150,7 @@ inline void branch::drop() noexcept {
             terminate_with("a coroutine was destroyed while it runs: by its own group or handle?");
         const bool last = each == this;
         auto* above = each->owner_->parent_;
+        if (each->is_parked()) each->leave_parking();
         each->leave_queue();
         if (here.next_ == each) here.next_ = nullptr;
         each->destroy(ending::dropped);

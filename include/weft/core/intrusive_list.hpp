@@ -26,6 +26,10 @@ public:
         next_ = nullptr;
     }
 
+    /// Says of one that is in no list that its list is gone: it counts as linked, to nobody.
+    void orphan() noexcept { next_ = previous_ = this; }
+    bool is_orphan() const noexcept { return next_ == this; }
+
 private:
     template <class, class>
     friend class intrusive_list;

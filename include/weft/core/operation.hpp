@@ -22,8 +22,9 @@ namespace weft {
 ///
 /// Order   The branch goes on when its turn comes, never inside of `complete()`.
 /// Cancel  A branch that is cancelled stops before `start`; so `start` may have effects.
-/// `Base` is `operation_base`, or what several kinds of operations have in common beyond it.
-template <class Derived, class Base = operation_base>
+/// `Base` is what several kinds of operations have in common; for one that need not know its
+/// branch, and has no `complete`, `operation_base`.
+template <class Derived, class Base = waiting_operation>
 class operation : public Base {
 public:
     using Base::Base;

@@ -13,6 +13,10 @@ public:
     /// Asks it to be withdrawn, because its branch is cancelled. True: it had no effect, never
     /// will, and forgets the branch. False: it ends later, and calls `ready` or `stop` then.
     virtual bool withdraw() noexcept = 0;
+    /// Instead, of one whose branch waited in a queue by its own links: it has left that.
+    virtual void left_queue() noexcept {}
+    /// It was woken there, and has said that this is not the end of its waiting: see `wait_queue`.
+    virtual void proceed(branch&) noexcept {}
     /// The branches that it waits for, if it waits for branches.
     virtual branch_owner* children() noexcept { return nullptr; }
     /// The branch whose doing it waits for, if it is known and none of `children`: the child that
@@ -29,6 +33,13 @@ public:
 protected:
     operation_base() noexcept = default;
     ~operation_base() = default;
+};
+
+/// An operation that knows the branch it suspends, from when it begins.
+class waiting_operation : public operation_base {
+protected:
+    waiting_operation() noexcept = default;
+    ~waiting_operation() = default;
 
     branch* waiter() const noexcept { return branch_; }
 

@@ -164,7 +164,7 @@ struct duplex::transfer {
             return false;
         return own_end().taken = true;
     }
-    void waits(wait_queue::entry&) noexcept { own_end().taken = true; }
+    void waits(branch&) noexcept { own_end().taken = true; }
     void give_back() noexcept { left(); }
     void left() noexcept {
         if (through && !busy) own_end().taken = false;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <stdexcept>
 
+#include <weft/core/branch.hpp>
 #include <weft/core/raise.hpp>
 #include <weft/sync/wait_queue.hpp>
 
@@ -63,7 +64,7 @@ struct barrier::arriving {
         at->release();
         return true;
     }
-    void waits(wait_queue::entry&) noexcept { ++at->waiting_; }
+    void waits(branch&) noexcept { ++at->waiting_; }
     std::size_t result() const noexcept { return index; }
     void left() noexcept { --at->waiting_; }
     static constexpr const char* name = "barrier.arrive_and_wait";

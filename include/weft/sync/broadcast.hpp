@@ -11,6 +11,7 @@
 #include <utility>
 
 #include <weft/core/intrusive_list.hpp>
+#include <weft/core/branch.hpp>
 #include <weft/core/raise.hpp>
 #include <weft/sync/outgoing.hpp>
 #include <weft/sync/ring.hpp>
@@ -175,7 +176,7 @@ struct broadcast<T>::receiving {
         if (promised) ++reader->promised_;
         return promised || reader->at_end();
     }
-    void waits(wait_queue::entry&) noexcept { reader->offer(); }
+    void waits(branch&) noexcept { reader->offer(); }
     std::optional<T> result() {
         if (!promised) return std::nullopt;
         struct serve_others {

@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <weft/core/branch.hpp>
 #include <weft/core/error.hpp>
 #include <weft/core/raise.hpp>
 #include <weft/sync/outgoing.hpp>
@@ -161,7 +162,7 @@ struct channel<T>::receiving {
         }
         return begin();
     }
-    void waits(wait_queue::entry&) noexcept { source->offer(); }
+    void waits(branch&) noexcept { source->offer(); }
     std::optional<T> result() {
         if (reserved) {
             --source->reserved_;

@@ -78,14 +78,16 @@ struct condition_variable::waiting : list_hook<owed> {
         assert(guard->owns_lock() && "condition_variable.wait without the lock");
         return false;
     }
-    void waits(wait_queue::entry&) noexcept {
+    void waits(branch&) noexcept {
         lock = std::exchange(guard->lock_, nullptr);
         owner = lock->owner();
         lock->unlock();
     }
 
-    void proceed(wait_queue::entry& self) noexcept {
-        if (has_lock(self)) self.complete();
+    void proceed(branch& self, wait_queue::entry& entry) noexcept {
+        if (!has_lock(self, entry)) return;
+        self.set(wait_queue::proceeds_flag, false);
+        self.go_on();
     }
 
     void result() noexcept {
@@ -106,7 +108,7 @@ struct condition_variable::waiting : list_hook<owed> {
 
 protected:
     // Called when it was notified, and again if it had to queue for the lock.
-    bool has_lock(wait_queue::entry& self) noexcept {
+    bool has_lock(branch& self, wait_queue::entry& entry) noexcept {
         if (!locking) {
             locking = true;
             if (!notifier->notifies_all_) notifier->notified_.push_back(*this);
@@ -114,16 +116,16 @@ protected:
                 lock->waiters().push(self);
                 return false;
             }
-            lock->waiters().keep(self);
+            lock->waiters().keep(entry);
         }
         lock->set_owner(owner); // the guard's, who need not be who waits here
         return true;
     }
 
-    void wait_again(wait_queue::entry& self) noexcept {
+    void wait_again(branch& self, wait_queue::entry& entry) noexcept {
         unlink();
         locking = false;
-        self.unlink();
+        entry.unlink();
         notifier->waiters_.push(self);
         lock->unlock();
     }
@@ -154,10 +156,11 @@ struct condition_variable::waiting_until : waiting {
         return !std::exchange(asked_, true) && is_true();
     }
 
-    void proceed(wait_queue::entry& self) noexcept {
-        if (!has_lock(self)) return;
+    void proceed(branch& self, wait_queue::entry& entry) noexcept {
+        if (!has_lock(self, entry)) return;
         evaluation_.self = &self;
-        self.waiter()->loop().enqueue(evaluation_);
+        evaluation_.entry = &entry;
+        self.loop().enqueue(evaluation_);
     }
 
     void result() {
@@ -172,10 +175,11 @@ struct condition_variable::waiting_until : waiting {
 private:
     struct evaluation : runnable {
         explicit evaluation(waiting_until& of) noexcept : wait(of) {}
-        void run() noexcept override { wait.evaluate(*self); }
+        void run() noexcept override { wait.evaluate(*self, *entry); }
 
         waiting_until& wait;
-        wait_queue::entry* self = nullptr;
+        branch* self = nullptr;
+        wait_queue::entry* entry = nullptr;
     };
 
     bool is_true() noexcept {
@@ -185,16 +189,14 @@ private:
         return result;
     }
 
-    void evaluate(wait_queue::entry& self) noexcept {
-        auto* waiter = self.waiter();
-        this_execution.current = waiter;
+    void evaluate(branch& self, wait_queue::entry& entry) noexcept {
+        this_execution.current = &self;
         const bool result = is_true();
         this_execution.current = nullptr;
-        if (!self.is_linked()) return; // the predicate has cancelled its own branch
-        if (result)
-            waiter->ready_next();
-        else
-            wait_again(self);
+        if (!entry.is_linked()) return; // the predicate has cancelled its own branch
+        if (!result) return wait_again(self, entry);
+        self.set(wait_queue::proceeds_flag, false);
+        self.ready_next();
     }
 
     Predicate predicate_;

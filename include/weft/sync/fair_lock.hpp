@@ -56,13 +56,20 @@ public:
 
 private:
     [[gnu::noinline]] void serve() noexcept {
-        if (waiters_.front().shares()) return serve_sharers();
+        auto& next = waiters_.front();
+        if (shares(next)) return serve_sharers();
         holders_ = alone;
-        owner_ = waiters_.front().waiter();
+        owner_ = &next;
         waiters_.serve_one();
     }
     void serve_sharers() noexcept {
-        for (; !waiters_.empty() && waiters_.front().shares(); ++holders_) waiters_.serve_one();
+        for (; !waiters_.empty() && shares(waiters_.front()); ++holders_) {
+            waiters_.front().set(wait_queue::shares_flag, false);
+            waiters_.serve_one();
+        }
+    }
+    static bool shares(const branch& waiter) noexcept {
+        return waiter.has(wait_queue::shares_flag);
     }
 
     static constexpr std::size_t alone = SIZE_MAX;

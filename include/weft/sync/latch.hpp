@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <stdexcept>
 
+#include <weft/core/branch.hpp>
 #include <weft/core/raise.hpp>
 #include <weft/sync/wait_queue.hpp>
 
@@ -58,7 +59,7 @@ struct latch::waiting {
         if (arrives && at->count_ == 1) at->count_down();
         return at->count_ == 0;
     }
-    void waits(wait_queue::entry&) noexcept {
+    void waits(branch&) noexcept {
         if (arrives) --at->count_;
     }
     void result() const noexcept {}

@@ -6,6 +6,7 @@
 #include <utility>
 #include <variant>
 
+#include <weft/core/branch.hpp>
 #include <weft/core/error.hpp>
 #include <weft/core/outcome.hpp>
 #include <weft/core/raise.hpp>
@@ -83,7 +84,7 @@ struct oneshot<T>::receiving {
         if (busy || closed) return true;
         return source->promised_ = !source->result_.is_pending();
     }
-    void waits(wait_queue::entry&) noexcept { source->gone_ = false; }
+    void waits(branch&) noexcept { source->gone_ = false; }
     T result() {
         if (busy) raise<error>(errc::busy, "oneshot.receive");
         if (closed) raise<closed_error>("oneshot.receive: the value was received already");

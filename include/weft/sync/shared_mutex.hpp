@@ -52,7 +52,7 @@ struct sharing {
         holds_it_alone = lock->owner() == this_execution.current;
         return holds_it_alone;
     }
-    void waits(wait_queue::entry& self) noexcept { self.set_shares(); }
+    void waits(branch& self) noexcept { self.set(wait_queue::shares_flag); }
     shared_guard result() {
         if (holds_it_alone)
             raise<deadlock_error>("shared_mutex.lock_shared: the caller holds it alone");

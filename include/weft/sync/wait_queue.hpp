@@ -3,6 +3,7 @@
 
 #include <cassert>
 #include <cstddef>
+#include <type_traits>
 #include <utility>
 
 #include <weft/core/branch.hpp>
@@ -11,6 +12,7 @@
 #include <weft/core/operation_base.hpp>
 #include <weft/core/prepared.hpp>
 #include <weft/core/raise.hpp>
+#include <weft/core/scheduler.hpp>
 
 namespace weft {
 
@@ -28,16 +30,19 @@ class queued;
 ///
 ///         // Optional:
 ///         bool begin_at_once() noexcept;  // as `begin`, where `result` follows immediately
-///         void waits(wait_queue::entry&) noexcept;    // it has joined the queue
+///         void waits(branch& self) noexcept;      // it has joined the queue
 ///         void give_back() noexcept;  // it was handed something, and is destroyed before it
-///                                     // resumed: to whom does that go?
-///         void left() noexcept;       // cancelled or destroyed while it waited
-///         void proceed(wait_queue::entry&) noexcept;  // woken: instead of being complete
+///                                     // resumed: to whom does that go? Needed for `serve_one`
+///         void left() noexcept;       // cancelled or dropped while it waited
+///         void proceed(branch& self, wait_queue::entry&) noexcept; // woken: instead of complete
 ///         branch* holder() const noexcept;            // who has what it waits for, for the dump
 ///     };
 ///     auto acquire() { return wait_queue::wait<request>(this); }  // the rest: its arguments
 ///
 /// sync/semaphore.hpp is the smallest: copy it.
+///
+/// A branch waits in one queue at a time, and is in no ready queue meanwhile: so it waits by the
+/// links that it has for that one, and waiting costs no memory but the request.
 ///
 /// Order     First come, first served. Who is woken runs when its turn comes.
 /// Cancel    Whoever waits leaves the queue; whoever was woken before receives its result.
@@ -45,7 +50,7 @@ class queued;
 ///           Checked by `assert` and `terminate_with`; only where frames are destroyed is any order
 ///           allowed, because tasks that are dropped may wait for each other's locks.
 class wait_queue {
-    struct linked;
+    struct handed;
 
 public:
     class entry;
@@ -54,6 +59,8 @@ public:
     ~wait_queue() {
         assert((empty() || destroying_frames()) &&
                "a synchronisation object is destroyed while somebody waits for it");
+        if (!served_.empty()) [[unlikely]]
+            orphan_served();
     }
 
     /// Describes an operation that waits here, or wherever `Request(args...)` says.
@@ -62,12 +69,12 @@ public:
         return prepared<queued<Request>, Args...>(std::move(args)...);
     }
 
-    bool empty() const noexcept { return oldest_ == nullptr; }
+    bool empty() const noexcept { return waiting_.empty(); }
     /// The oldest waiter. Precondition: not empty.
-    entry& front() const noexcept { return *oldest_; }
+    branch& front() const noexcept { return static_cast<branch&>(waiting_.front()); }
 
     /// Wakes the oldest waiter. Precondition: not empty.
-    void wake_one() noexcept;
+    void wake_one() noexcept { go_on(static_cast<branch&>(waiting_.pop_front())); }
     void wake_all() noexcept {
         while (!empty()) wake_one();
     }
@@ -76,120 +83,97 @@ public:
     void serve_one() noexcept;
 
     /// Puts `last` behind the others.
-    void push(entry& last) noexcept;
-    /// Takes out one that waits.
-    void remove(entry& waiter) noexcept;
+    void push(branch& last) noexcept { waiting_.push_back(last); }
     /// Takes note that `served` was handed something, until it has received it.
-    void keep(entry& served) noexcept;
+    void keep(entry& served) noexcept { served_.push_back(served); }
 
     /// Whether the caller is the destructor of something in a frame that is cancelled or dropped.
     static bool destroying_frames() noexcept {
         return this_execution.current && this_execution.current->is_destroying();
     }
 
-private:
-    // First those who were served and have not resumed, then those who wait.
-    intrusive_list<entry, linked> entries_;
-    entry* oldest_ = nullptr; // of those who wait
-};
-
-/// One that waits in a queue, whatever it is that it does there. `queued` leaves it.
-class wait_queue::entry : public operation_base, public list_place<linked> {
-public:
-    using operation_base::waiter;
-
-    /// The branch goes on when its turn comes.
-    void complete() noexcept { waiter()->ready(); }
+    // What is kept of a waiter by its branch, because there is room.
 
     /// Tells two kinds of waiters of one queue apart, if its object needs that.
-    void set_shares() noexcept { waiter()->set(shares_flag); }
-    bool shares() const noexcept { return waiter()->has(shares_flag); }
+    static constexpr unsigned shares_flag = branch::operation_flag;
+    /// When it is woken, it goes on by `proceed`. Whoever completes it takes that back.
+    static constexpr unsigned proceeds_flag = branch::operation_flag << 1;
 
+private:
+    static void go_on(branch& woken) noexcept;
+    [[gnu::cold]] void orphan_served() noexcept;
+
+    intrusive_list<runnable> waiting_;
+    intrusive_list<entry, handed> served_; // who was handed something and has not resumed
+};
+
+/// The operation of one that may be handed something.
+class wait_queue::entry : public operation_base, public list_place<handed> {
 protected:
     entry() noexcept = default;
     ~entry() = default;
 
-    /// When it is woken, it goes on by `proceed`.
-    void set_proceeds() noexcept { waiter()->set(proceeds_flag); }
-    /// It was handed something.
-    bool served() const noexcept { return waiter() && waiter()->has(served_flag); }
+    /// It was handed something, and has it now.
     void receive() noexcept {
-        if (!is_linked())
+        if (is_orphan())
             terminate_with("a synchronisation object was destroyed too early: somebody was about "
                            "to receive something from it");
         unlink();
-        forget();
-    }
-    /// It is over: what the branch keeps for it is the next one's.
-    void forget() noexcept { waiter()->set(shares_flag | served_flag | proceeds_flag, false); }
-
-private:
-    friend wait_queue;
-    // Kept by the branch, and set only while this waits or was served.
-    enum : unsigned {
-        shares_flag = branch::operation_flag,
-        served_flag = branch::operation_flag << 1,
-        proceeds_flag = branch::operation_flag << 2, // when woken; else it is complete then
-    };
-
-    virtual void proceed() noexcept = 0;
-    void go_on() noexcept {
-        if (waiter()->has(proceeds_flag)) [[unlikely]]
-            proceed();
-        else
-            complete();
     }
 };
 
 // Implementation ------------------------------------------------------------
 
-inline void wait_queue::push(entry& last) noexcept {
-    last.waiter()->set(entry::served_flag, false);
-    entries_.push_back(last);
-    if (!oldest_) oldest_ = &last;
-}
-
-inline void wait_queue::remove(entry& waiter) noexcept {
-    if (oldest_ == &waiter) oldest_ = entries_.after(waiter);
-    waiter.unlink();
-}
-
-inline void wait_queue::keep(entry& served) noexcept {
-    served.waiter()->set(entry::served_flag);
-    entries_.push_front(served);
-}
-
-inline void wait_queue::wake_one() noexcept {
-    auto& woken = *oldest_;
-    remove(woken);
-    woken.go_on();
-}
-
 inline void wait_queue::serve_one() noexcept {
-    auto& served = *oldest_;
-    oldest_ = entries_.after(served);
-    served.waiter()->set(entry::served_flag);
-    served.go_on();
+    auto& served = static_cast<branch&>(waiting_.pop_front());
+    keep(static_cast<entry&>(*served.waits_on()));
+    go_on(served);
 }
+
+inline void wait_queue::go_on(branch& woken) noexcept {
+    if (woken.has(proceeds_flag)) [[unlikely]]
+        woken.waits_on()->proceed(woken);
+    else
+        woken.go_on();
+}
+
+inline void wait_queue::orphan_served() noexcept {
+    while (!served_.empty()) served_.pop_front().orphan();
+}
+
+namespace detail {
+template <class Request>
+concept gives_back = requires(Request& request) { request.give_back(); };
+template <class Request>
+concept proceeds = requires(Request& request, branch& self, wait_queue::entry& entry) {
+    request.proceed(self, entry);
+};
+} // namespace detail
 
 /// The awaiter of everything that waits in a queue.
 template <class Request>
-class [[nodiscard]] queued final : public operation<queued<Request>, wait_queue::entry> {
-    using waiting = operation<queued, wait_queue::entry>;
-    static constexpr bool proceeds =
-        requires(Request& request, wait_queue::entry& self) { request.proceed(self); };
+class [[nodiscard]] queued final
+    : public operation<queued<Request>, std::conditional_t<detail::gives_back<Request>,
+                                                           wait_queue::entry, operation_base>> {
+    static constexpr bool gives_back = detail::gives_back<Request>;
 
 public:
     template <class... Args>
     explicit queued(Args&&... args)
         : request_(std::forward<Args>(args)...) {}
-    ~queued() {
+    ~queued()
+        requires(!gives_back)
+    = default;
+    ~queued()
+        requires gives_back
+    {
         if (this->is_linked()) [[unlikely]]
             abandon();
     }
 
     decltype(auto) await_resume() {
-        if (this->served()) this->receive();
+        if constexpr (gives_back)
+            if (this->is_linked()) this->receive();
         return request_.result();
     }
 
@@ -201,20 +185,28 @@ public:
         --thread.budget;
         return true;
     }
-    bool start(branch&) noexcept {
+    bool start(branch& self) noexcept {
         if (request_.begin()) return true;
-        request_.queue().push(*this);
-        if constexpr (proceeds) this->set_proceeds();
-        if constexpr (requires { request_.waits(*this); }) request_.waits(*this);
+        self.park(*this);
+        request_.queue().push(self);
+        if constexpr (detail::proceeds<Request>) self.set(wait_queue::proceeds_flag);
+        if constexpr (requires { request_.waits(self); }) request_.waits(self);
         return false;
     }
+    void left_queue() noexcept override {
+        if constexpr (requires { request_.left(); }) request_.left();
+    }
     bool withdraw() noexcept override {
-        if (this->is_linked()) abandon();
+        if constexpr (gives_back)
+            if (this->is_linked()) abandon();
         return true;
+    }
+    void proceed(branch& self) noexcept override {
+        if constexpr (detail::proceeds<Request>) request_.proceed(self, *this);
     }
     /// Complete without having waited, but its branch resumes only when its turn comes.
     void postponed() noexcept {
-        if constexpr (requires { request_.give_back(); }) request_.queue().keep(*this);
+        if constexpr (gives_back) request_.queue().keep(*this);
     }
     const char* describe() const noexcept override { return Request::name; }
     const branch* locked_by() const noexcept override {
@@ -233,30 +225,19 @@ private:
         else
             return request_.begin();
     }
-    void proceed() noexcept override {
-        if constexpr (proceeds) request_.proceed(*this);
-    }
-
-    // Not called if the object is gone, which has unlinked it: there would be nobody to tell.
     [[gnu::noinline]] void abandon() noexcept {
-        if (this->served()) {
-            this->unlink();
-            this->forget();
-            if constexpr (requires { request_.give_back(); }) request_.give_back();
-        } else {
-            request_.queue().remove(*this);
-            this->forget();
-            if constexpr (requires { request_.left(); }) request_.left();
-        }
+        const bool is_alone = this->is_orphan(); // the object is gone: there is nobody to tell
+        this->unlink();
+        if (!is_alone) request_.give_back();
     }
 
     Request request_;
 };
 
-/// The request of an entry. Precondition: it is one of a `Request`.
+/// The request of a waiter. Precondition: it is one of a `Request`.
 template <class Request>
-Request& request_of(wait_queue::entry& waiter) noexcept {
-    return static_cast<queued<Request>&>(waiter).request();
+Request& request_of(branch& waiter) noexcept {
+    return static_cast<queued<Request>*>(waiter.waits_on())->request();
 }
 
 } // namespace weft

@@ -2,11 +2,12 @@
 #pragma once
 
 #include <weft/core/operation.hpp>
+#include <weft/core/operation_base.hpp>
 #include <weft/core/prepared.hpp>
 
 namespace weft {
 
-class yield_operation final : public operation<yield_operation> {
+class yield_operation final : public operation<yield_operation, operation_base> {
 public:
     bool start(branch& self) noexcept {
         self.loop().append(self);
@@ -20,7 +21,8 @@ public:
 /// Lets everybody run who is ready now, then goes on.
 inline auto yield() noexcept { return prepared<yield_operation>(); }
 
-class sleep_forever_operation final : public operation<sleep_forever_operation> {
+class sleep_forever_operation final
+    : public operation<sleep_forever_operation, operation_base> {
 public:
     bool start(branch&) noexcept { return false; }
     bool withdraw() noexcept override { return true; }
