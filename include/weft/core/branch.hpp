@@ -33,17 +33,9 @@ inline binding* branch::bindings() const noexcept {
 inline branch_notes& branch::make_notes() {
     if (auto* has = notes()) return *has;
     auto* fresh = new branch_notes;
-    fresh->newest_group = newest_group();
-    attached_ = fresh;
+    attached_.add(*fresh);
     flags_ |= notes_flag;
     return *fresh;
-}
-
-inline void branch::set_newest_group(branch_owner* group) noexcept {
-    if (auto* has = notes())
-        has->newest_group = group;
-    else
-        attached_ = group;
 }
 
 template <class Op>
@@ -54,16 +46,16 @@ bool branch::begin(Op& op, frame* waiter) noexcept {
         static_cast<waiting_operation&>(op).branch_ = this;
     // Until it has started, the branch runs: whoever cancels it meanwhile only leaves a mark.
     if (!op.start(*this)) {
-        leaf_ = waiter;
-        if (!is_queued()) operation_ = &op; // else it is complete already, or parked
+        at_.leaf = waiter;
+        if (!is_queued()) at_.operation = &op; // else it is complete already, or parked
         // What it did when it was started may have cancelled this branch.
         if (flags_ & cancel_flag) [[unlikely]]
-            if (operation_) ask_to_end();
+            if (at_.operation) ask_to_end();
         return true;
     }
     if (--this_execution.budget != 0) [[likely]]
         return false;
-    leaf_ = waiter;
+    at_.leaf = waiter;
     if constexpr (requires { op.postponed(); }) op.postponed(); // see operation
     loop().enqueue(*this);
     return true;
@@ -74,7 +66,7 @@ bool branch::attempt(Op& op) noexcept {
     if constexpr (std::derived_from<Op, waiting_operation>)
         static_cast<waiting_operation&>(op).branch_ = this;
     if (op.start(*this)) return true;
-    if (operation_) leave_parking();
+    if (at_.operation) leave_parking();
     return false;
 }
 
@@ -84,12 +76,12 @@ std::coroutine_handle<> branch::begin_transfer(Op& op, frame* waiter) noexcept {
         stop_before_operation(waiter);
         return std::noop_coroutine();
     }
-    leaf_ = waiter;
+    at_.leaf = waiter;
     static_cast<waiting_operation&>(op).branch_ = this;
     if (const auto next = op.start(*this)) {
-        if (!is_queued()) operation_ = &op;
+        if (!is_queued()) at_.operation = &op;
         if (flags_ & cancel_flag) [[unlikely]]
-            if (operation_) ask_to_end();
+            if (at_.operation) ask_to_end();
         return next;
     }
     this_execution.current = this;
@@ -101,13 +93,13 @@ std::coroutine_handle<> branch::begin_transfer(Op& op, frame* waiter) noexcept {
 }
 
 inline std::coroutine_handle<> branch::resume_here() noexcept {
-    if (!leaf_ || --this_execution.budget == 0) {
+    if (!at_.leaf || --this_execution.budget == 0) {
         ready();
         return std::noop_coroutine();
     }
-    operation_ = nullptr;
+    at_.operation = nullptr;
     this_execution.current = this;
-    return transfer(leaf_->handle());
+    return transfer(at_.leaf->handle());
 }
 
 inline bool branch::is_within(const branch& outer) const noexcept {
@@ -140,7 +132,7 @@ inline std::coroutine_handle<> branch::leave(frame& ended) noexcept {
 branch::bounce(std::coroutine_handle<> target) noexcept {
     auto& self = *this_execution.current;
     if (self.is_destroying()) terminate_resumed();
-    self.leaf_ = &frame::of(target);
+    self.at_.leaf = &frame::of(target);
     self.loop().run_next(self);
     return std::noop_coroutine();
 }
@@ -155,7 +147,7 @@ branch::bounce(std::coroutine_handle<> target) noexcept {
 inline bool branch::stop_before_operation(frame* waiter) noexcept {
     if (flags_ & destroying_flag)
         terminate_resumed();
-    leaf_ = waiter;
+    at_.leaf = waiter;
     stop();
     return true;
 }
@@ -167,7 +159,7 @@ inline void scheduler::run(runnable& item) noexcept {
         auto& waiting = static_cast<branch&>(item);
         thread.current = &waiting;
         item.flags_ |= branch::started_flag; // as a rule it is
-        waiting.leaf_->handle().resume();
+        waiting.at_.leaf->handle().resume();
     } else if (item.flags_ & branch::branch_flag) {
         auto& other = static_cast<branch&>(item);
         thread.current = &other;

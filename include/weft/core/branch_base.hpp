@@ -9,8 +9,10 @@
 #include <source_location>
 #include <utility>
 
+#include <weft/core/attachment.hpp>
 #include <weft/core/branch_notes.hpp>
 #include <weft/core/branch_owner.hpp>
+#include <weft/core/frame.hpp>
 #include <weft/core/intrusive_list.hpp>
 #include <weft/core/operation_base.hpp>
 #include <weft/core/raise.hpp>
@@ -18,26 +20,6 @@
 #include <weft/core/source_place.hpp>
 
 namespace weft {
-
-/// What the promise of every coroutine of weft begins with. Which branch it runs in, no frame says:
-/// while it runs, it is `this_execution.current`.
-struct frame {
-    frame() noexcept {} // sets nothing: whoever starts the frame does, and until then nobody asks
-
-    std::coroutine_handle<> parent; ///< who awaits it; null: it is the outermost
-    union {
-        std::source_location awaits_at; ///< where it awaits what it awaits
-    };
-
-    frame* above() const noexcept { return parent ? &of(parent) : nullptr; }
-    /// Relies on `frame` being the first base of the promise, and on no promise being over-aligned.
-    static frame& of(std::coroutine_handle<> coroutine) noexcept {
-        return std::coroutine_handle<frame>::from_address(coroutine.address()).promise();
-    }
-    std::coroutine_handle<> handle() noexcept {
-        return std::coroutine_handle<frame>::from_promise(*this);
-    }
-};
 
 /// One line of coroutines, each awaiting the next. At any moment it runs, is ready, or waits on
 /// exactly one operation.
@@ -63,17 +45,16 @@ public:
     scheduler& loop() const noexcept;
     branch_owner& owner() const noexcept { return *owner_; }
     /// The frame that waits, if it has frames.
-    frame* leaf() const noexcept { return leaf_; }
+    frame* leaf() const noexcept { return is_done() ? nullptr : at_.leaf; }
     /// What it waits on, if it waits.
-    operation_base* waits_on() const noexcept { return operation_; }
+    operation_base* waits_on() const noexcept { return is_done() ? nullptr : at_.operation; }
     /// The newest of the groups that were made in it.
     branch_owner* newest_group() const noexcept {
-        auto* has = notes();
-        return has ? has->newest_group : static_cast<branch_owner*>(attached_);
+        return static_cast<branch_owner*>(attached_.newest(attachment::kind::group));
     }
     /// Its name and bindings, which few branches have: core/branch_notes.hpp. Null: none.
     branch_notes* notes() const noexcept {
-        return flags_ & notes_flag ? static_cast<branch_notes*>(attached_) : nullptr;
+        return flags_ & notes_flag ? static_cast<branch_notes*>(&attached_.front()) : nullptr;
     }
     branch_notes& make_notes();
     /// The innermost binding that is in force in this branch, or null.
@@ -142,29 +123,29 @@ public:
 
     /// `op`, which begins, will wait by the branch's own links in some queue: who takes the branch
     /// out of that says `go_on`.
-    void park(operation_base& op) noexcept { operation_ = &op; }
+    void park(operation_base& op) noexcept { at_.operation = &op; }
     /// As `ready`, of a branch that was taken out of the queue in which it was parked.
     void go_on() noexcept {
-        operation_ = nullptr;
+        at_.operation = nullptr;
         loop().append(*this);
     }
     /// The operation is complete: the branch receives its result when its turn comes.
     void ready() noexcept {
         // Queued it may be with an operation: that one is still to be asked, but a branch that was
         // asked before has given away what this one waited for. Completed beats cancelled.
-        assert((operation_ || !is_queued()) && "an operation is complete once");
-        operation_ = nullptr;
+        assert((at_.operation || !is_queued()) && "an operation is complete once");
+        at_.operation = nullptr;
         loop().enqueue(*this);
     }
     /// As `ready`, but it runs next: for the end of a single child.
     void ready_next() noexcept {
-        assert(operation_);
-        operation_ = nullptr;
+        assert(at_.operation);
+        at_.operation = nullptr;
         loop().run_next(*this);
     }
     /// The operation was withdrawn and had no effect: the branch ends here.
     void stop() noexcept {
-        operation_ = nullptr;
+        at_.operation = nullptr;
         flags_ |= stopping_flag;
         loop().enqueue(*this);
     }
@@ -193,13 +174,17 @@ public:
     }
     /// Whether it ends as soon as the groups that were made in it have ended.
     bool is_joining() const noexcept { return flags_ & joining_flag; }
+    /// In bytes: what a branch needs only until it is done, and derived classes may use then.
+    static constexpr std::size_t room_size = 2 * sizeof(void*);
     void set_leaf(frame& leaf) noexcept {
-        leaf_ = &leaf;
+        at_.leaf = &leaf;
         flags_ |= frames_flag;
     }
 
 protected:
-    explicit branch(branch_owner& owner) noexcept : owner_(&owner) { flags_ = branch_flag; }
+    explicit branch(branch_owner& owner) noexcept : owner_(&owner), at_() {
+        flags_ = branch_flag;
+    }
     ~branch();
 
     /// Starts what the branch runs. Null: it is complete already; else what to resume.
@@ -221,9 +206,9 @@ protected:
     }
     void set_done() noexcept { flags_ |= done_flag; }
     /// Whether nothing that others made refers to it: no group, no notes, no queue.
-    bool is_bare() const noexcept { return !attached_ && !is_queued(); }
+    bool is_bare() const noexcept { return attached_.empty() && !is_queued(); }
     /// The frame that is left, which is the caller's from now on.
-    frame* take_leaf() noexcept { return std::exchange(leaf_, nullptr); }
+    frame* take_leaf() noexcept { return std::exchange(at_.leaf, nullptr); }
     void set_failed() noexcept { flags_ |= failed_flag; }
 
     // What derived classes keep here, because there is room: their bits, and a count of uses.
@@ -236,6 +221,10 @@ protected:
         received_flag = 65536, // spawned: its result was moved out
     };
     unsigned& uses() noexcept { return uses_; }
+    /// Room in one that is done: see `room_size`.
+    void* room() noexcept { return room_; }
+    const void* room() const noexcept { return room_; }
+    attachments& attached() noexcept { return attached_; }
 
 private:
     friend branch_owner;
@@ -273,14 +262,13 @@ private:
     void destroy(ending how) noexcept;
     bool is_running() const noexcept {
         // One that is done and has still an owner is just about to tell him.
-        return !operation_ && !is_queued() && loop().next_ != this && is_started() &&
-               !(flags_ & joining_flag);
+        return is_done() || (!at_.operation && !is_queued() && loop().next_ != this && is_started() &&
+               !(flags_ & joining_flag));
     }
     bool is_parked() const noexcept {
-        return operation_ && is_queued() && !(flags_ & asking_flag);
+        return at_.operation && is_queued() && !(flags_ & asking_flag);
     }
     void leave_parking() noexcept;
-    void set_newest_group(branch_owner* group) noexcept;
     void leave_behind() noexcept;
     branch* newest_child() const noexcept;
     void ask_to_end() noexcept;
@@ -290,10 +278,17 @@ private:
     static std::coroutine_handle<> bounce(std::coroutine_handle<> target) noexcept;
     static std::coroutine_handle<> finish(frame& outermost) noexcept;
 
+    struct whereabouts {
+        frame* leaf = nullptr;
+        operation_base* operation = nullptr;
+    };
+
     branch_owner* owner_;
-    frame* leaf_ = nullptr;
-    operation_base* operation_ = nullptr;
-    void* attached_ = nullptr; // with `notes_flag` the notes, else the newest group
+    union { // `at_` until it is done
+        whereabouts at_;
+        std::byte room_[room_size];
+    };
+    attachments attached_;
 };
 
 } // namespace weft

@@ -17,7 +17,7 @@
 namespace weft {
 
 inline branch::~branch() {
-    if (attached_) [[unlikely]]
+    if (!attached_.empty()) [[unlikely]]
         leave_behind();
 }
 
@@ -33,7 +33,7 @@ inline void branch::cancel(std::source_location at) noexcept {
     set_cancelled_at(to_place(at));
     if (!(flags_ & started_flag)) {
         flags_ |= stopping_flag; // it is queued: its turn will be its end
-    } else if (operation_) { // else it runs, or is ready: until its next operation
+    } else if (at_.operation) { // else it runs, or is ready: until its next operation
         ask_to_end();
     }
 }
@@ -50,7 +50,7 @@ inline void branch::cancel(std::source_location at) noexcept {
 
 inline void branch::leave_parking() noexcept {
     leave_queue();
-    std::exchange(operation_, nullptr)->left_queue();
+    std::exchange(at_.operation, nullptr)->left_queue();
 }
 
 // As a rule siblings are cancelled at one place, and the owner keeps it.
@@ -77,7 +77,7 @@ inline void branch::cancel_waiting(scheduler& loop) noexcept {
         auto& next = static_cast<branch&>(loop.cancelling_.pop_front());
         beside.append(loop.cancelling_);
         loop.asked_ = &next;
-        if (!next.operation_ || next.operation_->withdraw()) next.stop();
+        if (!next.at_.operation || next.at_.operation->withdraw()) next.stop();
         loop.cancelling_.append(beside);
     }
     loop.asked_ = nullptr;
@@ -95,7 +95,7 @@ inline void branch::cancel_waiting(scheduler& loop) noexcept {
 
 inline bool branch::cancel_groups() noexcept {
     bool busy = false;
-    for (auto* group = newest_group(); group; group = group->older_) {
+    for (auto* group = newest_group(); group; group = group->older_group()) {
         group->cancel_for_parent(cancelled_at());
         busy = busy || group->is_busy();
     }
@@ -108,14 +108,14 @@ inline void branch::destroy(ending how) noexcept {
     auto& thread = this_execution;
     const auto outer = thread;
     flags_ |= destroying_flag;
-    operation_ = nullptr; // it dies first; a destructor of an outer frame may cancel this branch
+    at_.operation = nullptr; // it dies first; a destructor of an outer frame may cancel this branch
     thread.current = this;
     thread.loop = &loop();
     thread.destroyed = nullptr;
     // No transfer succeeds: a frame whose destructor threw must not reach its parent.
     thread.stack_limit = UINTPTR_MAX;
     // A frame that has not begun is left to `end`: there may be many more below it.
-    for (auto* each = is_started() ? std::exchange(leaf_, nullptr) : nullptr; each;) {
+    for (auto* each = is_started() ? std::exchange(at_.leaf, nullptr) : nullptr; each;) {
         auto* above = each->above();
         const auto coroutine = each->handle();
         coroutine.destroy();
@@ -130,10 +130,10 @@ inline void branch::destroy(ending how) noexcept {
 }
 
 inline branch* branch::newest_child() const noexcept {
-    if (operation_)
-        if (auto* below = operation_->children(); below && below->has_children())
+    if (auto* op = waits_on())
+        if (auto* below = op->children(); below && below->has_children())
             return below->children().last();
-    for (auto* group = newest_group(); group; group = group->older_)
+    for (auto* group = newest_group(); group; group = group->older_group())
         if (group->has_children()) return group->children().last();
     return nullptr;
 }
@@ -174,10 +174,7 @@ inline void branch_owner::drop_children() noexcept {
 
 inline void branch_owner::join_branch(branch& maker) noexcept {
     parent_ = &maker;
-    registered_ = true;
-    older_ = maker.newest_group();
-    if (older_) older_->newer_ = this;
-    maker.set_newest_group(this);
+    maker.attached_.add(*this);
 }
 
 inline void branch_owner::adopt(branch& child) noexcept {
@@ -192,19 +189,13 @@ inline void branch_owner::forget(branch& child) noexcept {
 inline void branch_owner::enqueue(branch& child) noexcept { loop_->append(child); }
 
 inline void branch_owner::leave_branch() noexcept {
-    if (!registered_) return;
-    if (newer_)
-        newer_->older_ = older_;
-    else
-        parent_->set_newest_group(older_);
-    if (older_) older_->newer_ = newer_;
-    older_ = newer_ = nullptr;
+    if (!is_attached()) return;
+    detach();
     parent_ = nullptr;
-    registered_ = false;
 }
 
 inline void branch_owner::emptied() noexcept {
-    if (registered_ && parent_->is_joining()) loop_->enqueue(*parent_);
+    if (is_attached() && parent_->is_joining()) loop_->enqueue(*parent_);
 }
 
 } // namespace weft

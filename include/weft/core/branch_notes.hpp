@@ -5,13 +5,12 @@
 #include <new>
 #include <utility>
 
+#include <weft/core/attachment.hpp>
 #include <weft/core/frame_pool.hpp>
 #include <weft/core/scheduler_mark.hpp>
 #include <weft/core/source_place.hpp>
 
 namespace weft {
-
-class branch_owner;
 
 /// A value bound for a branch and those spawned in it, behind the bindings around it: see
 /// `task_local`. Counted, because a child may outlive the call that bound the value.
@@ -55,8 +54,8 @@ private:
 /// What only few branches have: a name, values bound for them, a place of their own where they
 /// were cancelled, an error that waits for somebody. Kept apart, because every child pays for the
 /// bytes of a branch.
-struct branch_notes : frame_pool::allocated {
-    branch_notes() = default;
+struct branch_notes : attachment, frame_pool::allocated {
+    branch_notes() noexcept : attachment(kind::notes) {}
     branch_notes(const branch_notes&) = delete;
     ~branch_notes() {
         // First, because the destructor of a bound value may look for it, or name its task.
@@ -83,7 +82,6 @@ struct branch_notes : frame_pool::allocated {
     binding* bindings = nullptr;
     source_place cancelled_at = nullptr; // null: see the owner
     scheduler_mark* home = nullptr; // its loop's, where an error waits that nobody received
-    branch_owner* newest_group = nullptr; // which a branch without notes keeps by itself
 };
 
 } // namespace weft

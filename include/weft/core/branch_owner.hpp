@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <source_location>
 
+#include <weft/core/attachment.hpp>
 #include <weft/core/intrusive_list.hpp>
 #include <weft/core/scheduler.hpp>
 #include <weft/core/source_place.hpp>
@@ -16,7 +17,7 @@ struct sibling; // tag: a branch among its owner's children
 enum class ending { finished, cancelled, dropped };
 
 /// Whoever starts branches owns them, and outlives them: a fork, a group, a loop.
-class branch_owner {
+class branch_owner : private attachment {
 public:
     branch_owner(branch_owner&&) = delete;
 
@@ -43,10 +44,12 @@ public:
     /// The branch that waits for the children, or made the group; null: none.
     branch* parent() const noexcept { return parent_; }
     /// The group that the parent made before this one.
-    branch_owner* older_group() const noexcept { return older_; }
+    branch_owner* older_group() const noexcept {
+        return static_cast<branch_owner*>(older(kind::group));
+    }
 
 protected:
-    branch_owner() noexcept = default;
+    branch_owner() noexcept : attachment(kind::group) {}
     ~branch_owner() { leave_branch(); }
 
     void attach(scheduler& loop, branch* parent) noexcept {
@@ -75,9 +78,6 @@ private:
     scheduler* loop_ = nullptr;
     branch* parent_ = nullptr;
     source_place cancelled_at_ = nullptr; // the first child that was; as a rule, all of them
-    branch_owner* older_ = nullptr;
-    branch_owner* newer_ = nullptr;
-    bool registered_ = false;
 };
 
 } // namespace weft

@@ -54,6 +54,9 @@ protected:
     using branch::branch;
     ~result_branch() = default;
 
+    /// It is done: where it keeps how it ended, from now on.
+    weft::outcome<T>& make_outcome() noexcept { return outcome_; }
+
 private:
     weft::outcome<T> outcome_;
 };
@@ -80,13 +83,13 @@ public:
     }
     child(child&&) = delete;
     ~child() {
-        if (!this->is_done()) destroy_held();
+        if (!this->is_done()) destroy_held(this->take_leaf());
     }
 
     /// Starts it from within its parent. Null: it is complete.
     std::coroutine_handle<> start_here() noexcept {
         auto first = this->start_now();
-        if (!first) collect();
+        if (!first) settle(ending::finished);
         return first;
     }
 
@@ -104,18 +107,13 @@ protected:
         else
             return false;
     }
-    /// Takes the result of what has completed, and destroys what produced it.
-    void collect() noexcept;
     /// Keeps how it ended, and destroys what it ran.
-    void settle(ending how) noexcept {
-        if (how == ending::finished) return collect();
-        clear();
-        this->outcome().set_cancelled();
-    }
+    void settle(ending how) noexcept;
     /// Destroys what it ran; its frames are gone or at their end.
     void clear() noexcept {
+        frame* const last = this->take_leaf();
         this->set_done();
-        destroy_held();
+        destroy_held(last);
     }
 
 private:
@@ -173,7 +171,8 @@ private:
     kept_awaiter to_keep();
     kept_awaiter to_keep(awaitable&& from);
     void take_frame(awaitable&& from);
-    void destroy_held() noexcept;
+    void collect(weft::outcome<result>& outcome, frame* last) noexcept;
+    void destroy_held(frame* last) noexcept;
 
     [[no_unique_address]] std::conditional_t<is_task, no_place, two_places> held_;
 };
@@ -242,31 +241,41 @@ std::coroutine_handle<> child<A, Base>::start() noexcept {
 }
 
 template <forkable A, class Base>
-void child<A, Base>::collect() noexcept {
-    auto& outcome = this->outcome();
+void child<A, Base>::settle(ending how) noexcept {
+    frame* const last = this->take_leaf();
+    this->set_done();
+    auto& outcome = this->make_outcome();
+    if (how == ending::finished)
+        collect(outcome, last);
+    else
+        outcome.set_cancelled();
+    if (outcome.has_error()) [[unlikely]]
+        this->set_failed();
+    destroy_held(last);
+}
+
+// Takes the result of what has completed.
+template <forkable A, class Base>
+void child<A, Base>::collect(weft::outcome<result>& outcome, frame* last) noexcept {
     const auto fails = [&](std::exception_ptr error) { outcome.set_error(std::move(error)); };
     if constexpr (!is_task)
         if (this->has(this->unmade_flag)) fails(held_.error);
     if constexpr (!has_frame) {
         if (this->has(this->made_flag))
             outcome.set_from([&]() -> result { return held_.made.awaiter.await_resume(); });
-    } else if (this->leaf()) {
+    } else if (last) {
         // As it is: no error is thrown on the way.
-        guarded([&] { outcome = std::move(awaiter::outcome_of(*this->leaf())); }, fails);
+        guarded([&] { outcome = std::move(awaiter::outcome_of(*last)); }, fails);
     }
-    if (outcome.has_error()) [[unlikely]]
-        this->set_failed();
-    clear();
 }
 
 template <forkable A, class Base>
-void child<A, Base>::destroy_held() noexcept {
+void child<A, Base>::destroy_held([[maybe_unused]] frame* last) noexcept {
     if constexpr (has_frame) {
-        frame* own = this->take_leaf();
         if (!this->is_started()) [[unlikely]] {
-            if (own) awaiter::destroy_unstarted(*own);
-        } else if (own) [[likely]] {
-            own->handle().destroy();
+            if (last) awaiter::destroy_unstarted(*last);
+        } else if (last) [[likely]] {
+            last->handle().destroy();
         } else {
             this_execution.destroyed = nullptr; // it was: the frame has no awaiter to look for it
         }

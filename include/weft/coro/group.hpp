@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <weft/core/attachment.hpp>
 #include <weft/core/branch_owner.hpp>
 #include <weft/core/check_arguments.hpp>
 #include <weft/core/child.hpp>
@@ -133,8 +134,8 @@ private:
     }
     [[gnu::noinline]] void end_and_tell(ending how) noexcept {
         this->keep(); // until everybody has been told; what dies here may have its last handle
-        typename base::joiners waiting;
-        this->make_room_for_outcome(waiting);
+        attachments waiting;
+        waiting.take(this->attached(), weft::attachment::kind::joiner);
         this->settle(how);
         // In a group that cancels, the group gets every error, whoever else joins the child; that
         // of a child that is being started is the starter's.
@@ -143,7 +144,11 @@ private:
         if (owner.policy_ != on_error::report || owner.excused_) this->set_error_taken();
         auto& here = owner.loop();
         this->report(how);
-        while (!waiting.empty()) waiting.pop_front().child_done();
+        while (!waiting.empty()) {
+            auto& joiner = static_cast<detail::joiner&>(waiting.front());
+            joiner.detach();
+            joiner.child_done();
+        }
         if (this->forgo())
             dismiss();
         else if (this->has_failed() && !this->is_joined())

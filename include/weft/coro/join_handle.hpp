@@ -3,15 +3,16 @@
 
 #include <cassert>
 #include <exception>
+#include <new>
 #include <source_location>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 
+#include <weft/core/attachment.hpp>
 #include <weft/core/branch.hpp>
 #include <weft/core/child.hpp>
 #include <weft/core/error.hpp>
-#include <weft/core/intrusive_list.hpp>
 #include <weft/core/operation.hpp>
 #include <weft/core/outcome.hpp>
 #include <weft/core/prepared.hpp>
@@ -20,29 +21,45 @@ namespace weft {
 
 namespace detail {
 
-struct joining;
 /// An operation that waits for a spawned child.
-class joiner : public list_hook<joining> {
+class joiner : public attachment {
 public:
     virtual void child_done() noexcept = 0;
 
 protected:
+    joiner() noexcept : attachment(kind::joiner) {}
     ~joiner() = default;
 };
+
+/// Where a spawned child keeps how it ended: in the room of its branch, if it fits.
+template <class T, bool Fits = sizeof(outcome<T>) <= branch::room_size>
+class outcome_place {
+protected:
+    outcome_place() noexcept {}
+    ~outcome_place() {}
+    void* place() noexcept { return &outcome_; }
+
+private:
+    union {
+        outcome<T> outcome_;
+    };
+};
+template <class T>
+class outcome_place<T, true> {};
 
 } // namespace detail
 
 /// A branch spawned by a group: it keeps its result for whoever has its handle.
 template <class T>
-class spawned_branch : public branch {
+class spawned_branch : public branch, private detail::outcome_place<T> {
 public:
     /// Precondition: it has ended.
     weft::outcome<T>& outcome() noexcept {
         assert(this->has(this->settled_flag));
-        return outcome_;
+        return *std::launder(static_cast<weft::outcome<T>*>(outcome_address()));
     }
     std::exception_ptr error() const noexcept override {
-        return this->has_failed() ? outcome_.error() : nullptr;
+        return this->has_failed() ? const_cast<spawned_branch*>(this)->outcome().error() : nullptr;
     }
 
     /// Handles and joins use it; when nobody does and it has ended, it is destroyed.
@@ -72,33 +89,32 @@ public:
     bool is_starting() const noexcept { return this->has(this->starting_flag); }
 
     /// Precondition: it has not ended.
-    void add(detail::joiner& joiner) noexcept { joiners_.push_back(joiner); }
+    void add(detail::joiner& joiner) noexcept { this->attached().add(joiner); }
 
 protected:
-    using joiners = intrusive_list<detail::joiner, detail::joining>;
-
-    explicit spawned_branch(branch_owner& owner) noexcept : branch(owner), joiners_() {}
+    explicit spawned_branch(branch_owner& owner) noexcept : branch(owner) {}
     ~spawned_branch() {
-        if (this->has(this->settled_flag)) outcome_.~outcome();
+        if (this->has(this->settled_flag)) outcome().~outcome();
     }
 
     /// Ends a use; returns whether it was the last one.
     bool forgo() noexcept { return --this->uses() == 0; }
-    /// It has ended: those who waited for that make room for the outcome.
-    void make_room_for_outcome(joiners& waiting) noexcept {
-        waiting.append(joiners_);
-        ::new (static_cast<void*>(std::addressof(outcome_))) weft::outcome<T>();
+    /// It is done: where it keeps how it ended, from now on.
+    weft::outcome<T>& make_outcome() noexcept {
         this->set(this->settled_flag);
+        return *::new (outcome_address()) weft::outcome<T>();
     }
 
 private:
     /// Destroys it, and reports an error that nobody has received.
     virtual void dismiss() noexcept = 0;
 
-    union {
-        joiners joiners_; // until it has ended; then empty, with nothing to destroy
-        weft::outcome<T> outcome_;
-    };
+    void* outcome_address() noexcept {
+        if constexpr (requires { this->place(); })
+            return this->place();
+        else
+            return this->room();
+    }
 };
 
 namespace detail {
@@ -108,11 +124,14 @@ template <class T, class As>
 class join_operation final : public operation<join_operation<T, As>>, public joiner {
 public:
     explicit join_operation(spawned_branch<T>* child) noexcept : child_(child) { child_->keep(); }
-    ~join_operation() { child_->release(); }
+    ~join_operation() {
+        this->detach();
+        child_->release();
+    }
 
     bool start(branch& waiter) noexcept;
     bool withdraw() noexcept override {
-        this->unlink();
+        this->detach();
         return true;
     }
     void child_done() noexcept override { this->complete(); }

@@ -112,7 +112,7 @@ public:
         detail::check_arguments<F, started<T>, Args...>();
     }
     ~start_operation() {
-        this->unlink(); // what is destroyed below may end the child
+        this->detach(); // what is destroyed below may end the child
         state_->waiting = nullptr;
         state_->release();
         if (child_) {
@@ -154,7 +154,7 @@ private:
             if constexpr (!std::is_void_v<T>) return std::forward<T>(value);
         });
         child_->set_starting(false);
-        this->unlink();
+        this->detach();
         this->complete();
     }
     void child_done() noexcept override {

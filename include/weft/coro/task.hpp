@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <new>
 #include <type_traits>
 #include <utility>
 
@@ -90,24 +91,35 @@ private:
 /// return_void, so this is the only place where void is special.
 template <class T>
 struct task_returns : frame {
-    outcome<T> result;
+    outcome<T>& result() noexcept { return result_; }
 
     template <std::convertible_to<T> U = T>
     void return_value(U&& value) noexcept(std::is_nothrow_constructible_v<T, U>) {
         if constexpr (std::is_reference_v<T>) {
             T bound = static_cast<U&&>(value);
-            result.set_value(static_cast<std::remove_reference_t<T>&>(bound));
+            result_.set_value(static_cast<std::remove_reference_t<T>&>(bound));
         } else {
-            result.set_value(std::forward<U>(value));
+            result_.set_value(std::forward<U>(value));
         }
     }
+    void set_error(std::exception_ptr error) noexcept { result_.set_error(std::move(error)); }
+
+private:
+    outcome<T> result_;
 };
 
 template <>
 struct task_returns<void> : frame {
-    error_or_nothing result;
+    ~task_returns() {
+        if (handle().done()) ended.~error_or_nothing();
+    }
+    error_or_nothing& result() noexcept { return ended; }
 
-    void return_void() const noexcept {}
+    void return_void() noexcept { ::new (static_cast<void*>(&ended)) error_or_nothing(); }
+    void set_error(std::exception_ptr error) noexcept {
+        ::new (static_cast<void*>(&ended)) error_or_nothing();
+        ended.set_error(std::move(error));
+    }
 };
 
 // Implementation ------------------------------------------------------------
@@ -159,7 +171,7 @@ struct task<T>::promise_type : task_returns<T>, frame_pool::allocated {
 
     void unhandled_exception() noexcept {
         if (this_execution.current->is_destroying()) branch::terminate_resumed();
-        this->result.set_error(std::current_exception());
+        this->set_error(std::current_exception());
     }
 
 private:
@@ -208,7 +220,7 @@ public:
                       "spawn it on the loop");
     }
     T await_resume() {
-        auto& result = child_.promise().result;
+        auto& result = child_.promise().result();
         if (result.has_error()) [[unlikely]]
             fail(child_);
         return result.take_value();
@@ -224,7 +236,7 @@ public:
     }
     /// How it ended, if it is of a `task<T>`.
     static auto& outcome_of(frame& outermost) noexcept {
-        return static_cast<promise&>(outermost).result;
+        return static_cast<promise&>(outermost).result();
     }
     static void destroy_unstarted(frame& outermost) noexcept {
         detail::destroy_unstarted(outermost);
@@ -238,7 +250,7 @@ public:
 private:
     // Out of the way: who awaits saves no registers for it.
     [[noreturn, gnu::cold, gnu::noinline]] static void fail(std::coroutine_handle<promise> child) {
-        std::rethrow_exception(child.promise().result.take_error());
+        std::rethrow_exception(child.promise().result().take_error());
     }
 
     std::coroutine_handle<promise> child_;
