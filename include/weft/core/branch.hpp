@@ -6,6 +6,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
 #include <weft/core/branch_base.hpp>
@@ -45,7 +46,12 @@ bool branch::begin(Op& op, frame* waiter) noexcept {
     if constexpr (std::derived_from<Op, waiting_operation>)
         static_cast<waiting_operation&>(op).branch_ = this;
     // Until it has started, the branch runs: whoever cancels it meanwhile only leaves a mark.
-    if (!op.start(*this)) {
+    bool complete = false;
+    if constexpr (std::is_void_v<decltype(op.start(*this))>)
+        op.start(*this);
+    else
+        complete = op.start(*this);
+    if (!complete) {
         at_.leaf = waiter;
         if (!is_queued()) at_.operation = &op; // else it is complete already, or parked
         // What it did when it was started may have cancelled this branch.
@@ -154,16 +160,16 @@ inline bool branch::stop_before_operation(frame* waiter) noexcept {
 
 inline void scheduler::run(runnable& item) noexcept {
     auto& thread = this_execution;
-    constexpr unsigned special = branch::ended_flag | branch::stopping_flag | branch::frames_flag;
-    if ((item.flags_ & special) == branch::frames_flag) [[likely]] {
+    constexpr unsigned usual = branch::started_flag | branch::frames_flag;
+    constexpr unsigned special = branch::ended_flag | branch::stopping_flag;
+    if ((item.flags_ & (usual | special)) == usual) [[likely]] {
         auto& waiting = static_cast<branch&>(item);
         thread.current = &waiting;
-        item.flags_ |= branch::started_flag; // as a rule it is
         waiting.at_.leaf->handle().resume();
     } else if (item.flags_ & branch::branch_flag) {
         auto& other = static_cast<branch&>(item);
         thread.current = &other;
-        other.run();
+        other.run_specially();
     } else {
         thread.current = nullptr;
         item.run();

@@ -245,17 +245,22 @@ private:
         asking_flag = 131072, // the loop is about to ask its operation to be withdrawn
     };
 
-    void run() noexcept final {
-        if (flags_ & ended_flag)
+    void run() noexcept final { run_specially(); }
+    void run_specially() noexcept {
+        if (flags_ & ended_flag) {
             end(ending::finished);
-        else if (flags_ & stopping_flag)
+        } else if (flags_ & stopping_flag) {
             unwind();
-        else if (flags_ & started_flag) // and has no frames
+        } else if (flags_ & frames_flag) { // for the first time
+            flags_ |= started_flag;
+            at_.leaf->handle().resume();
+        } else if (flags_ & started_flag) { // and has no frames
             end(ending::finished);
-        else if (auto first = start_now())
+        } else if (auto first = start_now()) {
             first.resume();
-        else
+        } else {
             end(ending::finished);
+        }
     }
     void unwind() noexcept;
     bool cancel_groups() noexcept;

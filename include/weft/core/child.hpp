@@ -231,7 +231,8 @@ std::coroutine_handle<> child<A, Base>::start() noexcept {
         using kind = std::remove_reference_t<decltype(own)>;
         if constexpr (!std::derived_from<kind, operation_base>)
             return own.start(*this);
-        else if constexpr (!std::is_same_v<decltype(own.start(*this)), bool>)
+        else if constexpr (!std::is_void_v<decltype(own.start(*this))> &&
+                           !std::is_same_v<decltype(own.start(*this)), bool>)
             return this->begin_transfer(own, nullptr);
         else if (this->begin(own, nullptr))
             return std::noop_coroutine();

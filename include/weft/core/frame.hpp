@@ -14,7 +14,9 @@ struct frame {
     frame() noexcept {} // sets nothing: whoever starts the frame does, and until then nobody asks
     ~frame() {}
 
-    std::coroutine_handle<> parent; ///< who awaits it; null: it is the outermost
+    union {
+        std::coroutine_handle<> parent; ///< who awaits it; null: it is the outermost
+    };
     union {
         std::source_location awaits_at; ///< where it awaits what it awaits, until it has ended
         error_or_nothing ended;         ///< of a task that returns nothing: how, from then on

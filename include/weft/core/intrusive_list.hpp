@@ -107,10 +107,10 @@ private:
     static void insert(spot& position, T& item) noexcept {
         spot& fresh = item;
         assert(!fresh.is_linked());
-        fresh.next_ = &position;
         fresh.previous_ = position.previous_;
         position.previous_->next_ = &fresh;
         position.previous_ = &fresh;
+        fresh.next_ = &position; // last, so that compilers know that it is linked now
     }
 
     spot end_;

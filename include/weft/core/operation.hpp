@@ -12,7 +12,8 @@ namespace weft {
 /// The base of an awaiter that suspends a branch: derive `class wait : public operation<wait>` and
 /// write
 ///
-///     bool start(weft::branch&) noexcept;   // true: complete already, nothing to wait for
+///     bool start(weft::branch&) noexcept;   // true: complete already, nothing to wait for;
+///                                           // void: there is always something
 ///     bool withdraw() noexcept override;    // cancelled: see operation_base
 ///     T await_resume();                     // the result, or throw
 ///     void postponed() noexcept;            // optional: complete, but resumes in the next turn
@@ -35,7 +36,9 @@ public:
     auto await_suspend(std::coroutine_handle<Promise> waiter) noexcept {
         auto& in = *this_execution.current;
         auto& self = static_cast<Derived&>(*this);
-        if constexpr (std::same_as<decltype(self.start(in)), bool>) {
+        if constexpr (std::is_void_v<decltype(self.start(in))>) {
+            in.begin(self, &waiter.promise()); // it suspends, whatever comes of it
+        } else if constexpr (std::same_as<decltype(self.start(in)), bool>) {
             return in.begin(self, &waiter.promise());
         } else {
             // Starts by a transfer: null means "complete", and the waiter itself goes on.

@@ -4,15 +4,13 @@
 #include <weft/core/operation.hpp>
 #include <weft/core/operation_base.hpp>
 #include <weft/core/prepared.hpp>
+#include <weft/core/scheduler.hpp>
 
 namespace weft {
 
 class yield_operation final : public operation<yield_operation, operation_base> {
 public:
-    bool start(branch& self) noexcept {
-        self.loop().append(self);
-        return false;
-    }
+    void start(branch& self) noexcept { this_execution.loop->append(self); }
     bool withdraw() noexcept override { return true; }
     void await_resume() const noexcept {}
     const char* describe() const noexcept override { return "yield"; }
@@ -24,7 +22,7 @@ inline auto yield() noexcept { return prepared<yield_operation>(); }
 class sleep_forever_operation final
     : public operation<sleep_forever_operation, operation_base> {
 public:
-    bool start(branch&) noexcept { return false; }
+    void start(branch&) noexcept {}
     bool withdraw() noexcept override { return true; }
     void await_resume() const noexcept {}
     const char* describe() const noexcept override { return "sleep_forever"; }
