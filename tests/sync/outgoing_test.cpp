@@ -35,6 +35,7 @@ TEST_CASE("an item that was moved away is sent", "[sync][outgoing]") {
     outgoing<std::unique_ptr<int>> item(std::make_unique<int>(7), &answer);
     std::unique_ptr<int> got;
 
+    item.begin();
     item.attempt([&](auto& from) { got = std::move(from); });
     item.finish("closed");
 
@@ -46,6 +47,8 @@ TEST_CASE("a refusal is thrown, or goes to the error_code", "[sync][outgoing]") 
     std::error_code answer;
     outgoing<int> quiet(1, &answer);
     outgoing<int> loud(1, nullptr);
+    quiet.begin();
+    loud.begin();
     quiet.refuse();
     loud.refuse();
 
@@ -59,9 +62,11 @@ TEST_CASE("what a move throws is thrown at its sender, whatever was asked for",
     std::error_code answer;
     outgoing<int> item(1, &answer);
 
+    item.begin();
     item.attempt([](int&) { throw std::runtime_error("broken"); });
 
     CHECK_THROWS_WITH(item.finish("closed"), "broken");
+    item.clean_up();
 }
 
 TEMPLATE_TEST_CASE("with an error_code, a send to what is closed throws nothing",

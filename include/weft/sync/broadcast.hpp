@@ -157,7 +157,10 @@ struct broadcast<T>::sending : outgoing<stored> {
         : outgoing<stored>(std::move(sent), answer), target(to) {}
 
     wait_queue& queue() noexcept { return target->senders_; }
-    bool begin() noexcept { return target->accept(*this); }
+    bool begin() noexcept {
+        outgoing<stored>::begin();
+        return target->accept(*this);
+    }
     void result() { this->finish("the broadcast is closed"); }
     static constexpr const char* name = "broadcast.send";
 

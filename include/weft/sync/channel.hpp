@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <exception>
+#include <new>
 #include <optional>
 #include <system_error>
 #include <type_traits>
@@ -43,10 +44,12 @@ class channel {
                   "a channel passes objects");
     struct sending;
     struct receiving;
+    struct received;
 
 public:
     /// Errors  Throws `std::invalid_argument` if `capacity` was a negative number.
-    explicit channel(std::size_t capacity) : items_(capacity), capacity_(capacity) {}
+    explicit channel(std::size_t capacity)
+        : items_(capacity), capacity_(capacity), limit_(capacity) {}
     channel(channel&&) = delete;
 
     /// Waits until there is room for `item`; in a channel without capacity, until it is received.
@@ -85,7 +88,7 @@ protected:
     class order {
     public:
         virtual void push(stored& item) = 0;
-        virtual std::optional<T> pop() = 0;
+        virtual std::optional<stored> pop() = 0;
         virtual std::size_t size() const noexcept = 0;
 
     protected:
@@ -96,12 +99,12 @@ protected:
 
 private:
     bool is_full() const noexcept { return size() == capacity_; }
-    /// Whether it holds nothing back: there is room, and nobody waits for the item.
-    bool passes() const noexcept { return !items_.full() && !closed_ && receivers_.empty(); }
     bool accept(sending& sender) noexcept;
-    bool provide(receiving& receiver) noexcept;
+    bool provide(received& got) noexcept;
     void put(stored& item);
-    std::optional<T> take();
+    std::optional<T> take_now();
+    std::optional<T> take(received& got);
+    void take_reserved(std::optional<stored>& item);
     void hand_over(stored& item);
     bool try_put(stored& item);
     bool try_put(const stored& item) {
@@ -114,6 +117,7 @@ private:
     ring<stored> items_;
     order* order_ = nullptr; // null: `items_`
     std::size_t capacity_;
+    std::size_t limit_ = 0;    // fewer items than that in the ring: it takes another one at once
     std::size_t reserved_ = 0; // how many of the items are promised to receivers that were woken
     bool closed_ = false;
     wait_queue senders_;   // nobody, if there is room
@@ -128,62 +132,68 @@ struct channel<T>::sending : outgoing<stored> {
         : outgoing<stored>(std::move(sent), answer), target(to) {}
 
     wait_queue& queue() noexcept { return target->senders_; }
-    bool begin() noexcept {
-        if (!target->passes()) [[unlikely]]
-            return target->accept(*this);
-        this->attempt([this](stored& item) noexcept(
-                          std::is_nothrow_move_constructible_v<stored>) {
-            target->items_.push_back(std::move(item));
-        });
-        return true;
+    bool begin_at_once() noexcept {
+        if constexpr (std::is_nothrow_move_constructible_v<stored>) {
+            if (target->items_.size() < target->limit_) [[likely]] {
+                target->items_.push_back(std::move(this->item()));
+                if (!target->receivers_.empty()) target->offer();
+                return true;
+            }
+        }
+        return false;
     }
+    bool begin() noexcept {
+        outgoing<stored>::begin();
+        return target->accept(*this);
+    }
+    void result_at_once() noexcept { this->succeed(); }
     void result() { this->finish("the channel is closed"); }
     static constexpr const char* name = "channel.send";
 
     channel* target;
 };
 
+/// What a receiver got that may have to wait.
+template <class T>
+struct channel<T>::received {
+    bool reserved = false;      // an item that is still in the channel
+    std::optional<stored> item; // handed over, in a channel without capacity
+};
+
 template <class T>
 struct channel<T>::receiving {
     explicit receiving(channel* from) noexcept : source(from) {}
+    ~receiving() {} // see `clean_up`
 
     wait_queue& queue() noexcept { return source->receivers_; }
-    // Others may have their items and have not resumed yet: this one's turn comes after theirs.
-    bool begin() noexcept { return source->reserved_ == 0 && source->provide(*this); }
     // Nobody can come between this and the result: nothing has to be promised.
-    bool begin_at_once() noexcept {
-        if constexpr (std::is_nothrow_move_constructible_v<stored>) {
-            if (source->reserved_ == 0 && !source->items_.empty() && source->senders_.empty())
-                [[likely]] {
-                item.emplace(std::move(source->items_.front()));
-                source->items_.pop_front();
-                return true;
-            }
-        }
-        return begin();
+    bool begin_at_once() const noexcept {
+        return source->reserved_ == 0 && !source->items_.empty();
+    }
+    // Others may have their items and have not resumed yet: this one's turn comes after theirs.
+    bool begin() noexcept {
+        ::new (static_cast<void*>(&got)) received;
+        return source->reserved_ == 0 && source->provide(got);
     }
     void waits(branch&) noexcept { source->offer(); }
-    std::optional<T> result() {
-        if (reserved) {
-            --source->reserved_;
-            return source->take();
-        }
-        return std::move(item); // nothing, if the channel is closed
-    }
+    std::optional<T> result_at_once() { return source->take_now(); }
+    std::optional<T> result() { return source->take(got); }
     void give_back() noexcept {
-        if (reserved) {
+        if (got.reserved) {
             --source->reserved_;
             source->offer();
-        } else if (item && !source->receivers_.empty()) {
+        } else if (got.item && !source->receivers_.empty()) {
             // If that fails there is nobody left who could be told: the item dies with this.
-            guarded([&] { source->hand_over(*item); }, [](const std::exception_ptr&) {});
+            guarded([&] { source->hand_over(*got.item); }, [](const std::exception_ptr&) {});
         }
     }
+    void clean_up() noexcept { got.~received(); }
     static constexpr const char* name = "channel.receive";
 
     channel* source;
-    bool reserved = false;      // an item that is still in the channel
-    std::optional<stored> item; // taken at once, or handed over, in a channel without capacity
+    union {
+        received got; // since `begin`
+    };
 };
 
 // Returns whether the sender has not to wait: its item is in, or it has failed.
@@ -201,18 +211,18 @@ bool channel<T>::accept(sending& sender) noexcept {
 
 // Returns whether the receiver has not to wait: there is an item for it, or nothing ever will be.
 template <class T>
-bool channel<T>::provide(receiving& receiver) noexcept {
+bool channel<T>::provide(received& got) noexcept {
     if (size() > reserved_) {
         ++reserved_;
-        return receiver.reserved = true;
+        return got.reserved = true;
     }
-    while (capacity_ == 0 && !senders_.empty() && !receiver.item) {
+    while (capacity_ == 0 && !senders_.empty() && !got.item) {
         request_of<sending>(senders_.front()).attempt([&](stored& item) {
-            receiver.item.emplace(std::move(item));
+            got.item.emplace(std::move(item));
         });
         senders_.wake_one();
     }
-    return receiver.item || (closed_ && size() == 0);
+    return got.item || (closed_ && size() == 0);
 }
 
 template <class T>
@@ -230,9 +240,9 @@ bool channel<T>::try_put(stored& item) {
 template <class T>
 std::optional<T> channel<T>::try_receive() {
     if (reserved_ != 0 && !order_) return std::nullopt; // the first item is somebody's
-    receiving now(this);
-    if (!provide(now)) return std::nullopt;
-    return now.result();
+    received got;
+    if (!provide(got)) return std::nullopt;
+    return take(got);
 }
 
 template <class T>
@@ -240,9 +250,33 @@ void channel<T>::put(stored& item) {
     order_ ? order_->push(item) : items_.push_back(std::move(item));
 }
 
-// Takes the first item out. Whatever its move throws, the others are served.
+// The first item of the ring. Whatever its move throws, the others are served.
+//
+// Inlined, and nowhere an optional is moved as a whole: to g++ it is one number then, which is
+// written in parts and read at once; the processor waits for that longer than all of this takes.
 template <class T>
-std::optional<T> channel<T>::take() {
+[[gnu::always_inline]] inline std::optional<T> channel<T>::take_now() {
+    struct serve_others {
+        channel& self;
+        ~serve_others() {
+            self.items_.pop_front();
+            if (!self.senders_.empty()) [[unlikely]]
+                self.fill();
+        }
+    } const finally{*this};
+    return std::optional<T>(std::move(items_.front()));
+}
+
+// What was promised or handed over; nothing, if there is nothing left and it is closed.
+template <class T>
+std::optional<T> channel<T>::take(received& got) {
+    if (got.reserved) take_reserved(got.item);
+    if (got.item) return std::optional<T>(std::move(*got.item));
+    return std::nullopt;
+}
+
+template <class T>
+[[gnu::noinline]] void channel<T>::take_reserved(std::optional<stored>& item) {
     struct serve_others {
         channel& self;
         ~serve_others() {
@@ -250,13 +284,17 @@ std::optional<T> channel<T>::take() {
             self.fill();
         }
     } const finally{*this};
-    return order_ ? order_->pop() : std::optional<T>(std::move(items_.front()));
+    --reserved_;
+    if (order_)
+        item.emplace(std::move(*order_->pop()));
+    else
+        item.emplace(std::move(items_.front()));
 }
 
 // Without capacity: from hand to hand. Precondition: a receiver waits.
 template <class T>
 void channel<T>::hand_over(stored& item) {
-    request_of<receiving>(receivers_.front()).item.emplace(std::move(item));
+    request_of<receiving>(receivers_.front()).got.item.emplace(std::move(item));
     receivers_.serve_one();
 }
 
@@ -275,7 +313,7 @@ void channel<T>::fill() noexcept {
 template <class T>
 void channel<T>::offer() noexcept {
     for (; !receivers_.empty() && size() > reserved_; ++reserved_) {
-        request_of<receiving>(receivers_.front()).reserved = true;
+        request_of<receiving>(receivers_.front()).got.reserved = true;
         receivers_.serve_one();
     }
     if (closed_ && size() == 0) [[unlikely]]
@@ -286,6 +324,7 @@ template <class T>
 void channel<T>::close() noexcept {
     if (closed_) return;
     closed_ = true;
+    limit_ = 0;
     refuse_all<sending>(senders_);
     offer();
 }

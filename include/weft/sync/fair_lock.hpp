@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cassert>
-#include <cstddef>
 #include <cstdint>
 
 #include <weft/core/branch.hpp>
@@ -19,51 +18,52 @@ class fair_lock {
 public:
     fair_lock() = default;
     ~fair_lock() {
-        assert((holders_ == 0 || wait_queue::destroying_frames()) &&
+        assert((state_ == free || wait_queue::destroying_frames()) &&
                "a mutex is destroyed while somebody holds it");
     }
 
     bool try_lock(branch* by) noexcept {
-        if (holders_ != 0) return false;
-        holders_ = alone;
-        owner_ = by;
+        if (state_ != free) return false;
+        set_owner(by);
         return true;
     }
     bool try_share() noexcept {
-        if (holders_ == alone || !waiters_.empty()) return false;
-        ++holders_;
+        if (is_alone() || !waiters_.empty()) return false;
+        state_ += sharer;
         return true;
     }
 
     void unlock() noexcept {
-        owner_ = nullptr;
-        holders_ = 0;
+        state_ = free;
         if (!waiters_.empty()) serve();
     }
     void unshare() noexcept {
-        if (--holders_ == 0 && !waiters_.empty()) serve();
+        state_ -= sharer;
+        if (state_ == free && !waiters_.empty()) serve();
     }
 
     /// The branch that holds it alone; null if nobody does, or nobody knows who.
-    branch* owner() const noexcept { return owner_; }
-    void set_owner(branch* owner) noexcept { owner_ = owner; }
+    branch* owner() const noexcept {
+        return is_alone() ? reinterpret_cast<branch*>(state_) : nullptr;
+    }
+    /// Precondition: it is held alone, or about to be.
+    void set_owner(branch* owner) noexcept { state_ = reinterpret_cast<std::uintptr_t>(owner); }
 
     wait_queue& waiters() noexcept { return waiters_; }
     /// Somebody waits no longer: those behind may be free to go.
     void waiter_left() noexcept {
-        if (holders_ != alone) serve_sharers();
+        if (!is_alone()) serve_sharers();
     }
 
 private:
     [[gnu::noinline]] void serve() noexcept {
         auto& next = waiters_.front();
         if (shares(next)) return serve_sharers();
-        holders_ = alone;
-        owner_ = &next;
+        set_owner(&next);
         waiters_.serve_one();
     }
     void serve_sharers() noexcept {
-        for (; !waiters_.empty() && shares(waiters_.front()); ++holders_) {
+        for (; !waiters_.empty() && shares(waiters_.front()); state_ += sharer) {
             waiters_.front().set(wait_queue::shares_flag, false);
             waiters_.serve_one();
         }
@@ -71,11 +71,14 @@ private:
     static bool shares(const branch& waiter) noexcept {
         return waiter.has(wait_queue::shares_flag);
     }
+    bool is_alone() const noexcept { return (state_ & free) == 0; }
 
-    static constexpr std::size_t alone = SIZE_MAX;
+    // Odd: so many share it, none if it is free. Even: held by one who does not share, who is the
+    // branch at that address, or unknown. One word, because a lock that nobody waits for is two
+    // stores.
+    static constexpr std::uintptr_t free = 1, sharer = 2;
 
-    std::size_t holders_ = 0; // or `alone`: held by one who does not share
-    branch* owner_ = nullptr;
+    std::uintptr_t state_ = free;
     wait_queue waiters_;
 };
 

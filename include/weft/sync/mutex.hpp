@@ -26,7 +26,9 @@ public:
         }
         return *this;
     }
-    ~lock_guard() { unlock(); }
+    ~lock_guard() {
+        if (lock_) lock_->unlock();
+    }
 
     /// Gives it up now: to the oldest waiter. No effect the second time.
     void unlock() noexcept {
@@ -50,16 +52,19 @@ namespace detail {
 
 /// Waits for a lock, to hold it alone.
 struct locking {
+    explicit locking(fair_lock* wanted) noexcept : lock(wanted) {}
+
     fair_lock* lock;
-    bool holds_it_already = false;
+    bool holds_it_already; // since `begin`
 
     wait_queue& queue() noexcept { return lock->waiters(); }
+    bool begin_at_once() noexcept { return lock->try_lock(this_execution.current); }
     bool begin() noexcept {
-        auto* self = this_execution.current;
-        if (lock->try_lock(self)) return true;
-        holds_it_already = lock->owner() == self;
-        return holds_it_already;
+        const bool is_free = begin_at_once();
+        holds_it_already = !is_free && lock->owner() == this_execution.current;
+        return is_free || holds_it_already;
     }
+    lock_guard result_at_once() noexcept { return lock_guard(*lock); }
     lock_guard result() {
         if (holds_it_already) raise<deadlock_error>("mutex.lock: the caller holds it already");
         return lock_guard(*lock);

@@ -22,9 +22,16 @@ public:
     explicit outgoing(T&& sent, std::error_code* answer)
         : item_(std::forward<T>(sent)), answer_(answer) {}
     outgoing(outgoing&&) = delete;
-    ~outgoing() {
-        if (fate_ == fate::failed) [[unlikely]]
-            error_.~exception_ptr();
+    ~outgoing() {} // see `clean_up`
+
+    /// For who can move it at once, and then calls `succeed` and nothing else.
+    Item& item() noexcept { return item_; }
+
+    /// Before all that is below.
+    void begin() noexcept { fate_ = fate::moved; }
+    /// After it, if it has begun.
+    void clean_up() noexcept {
+        if (fate_ == fate::failed) error_.~exception_ptr();
     }
 
     /// Moves the item to where `move(item)` moves it; what that throws is the sender's.
@@ -42,9 +49,14 @@ public:
     /// It is not sent: there is nobody to receive it.
     void refuse() noexcept { fate_ = fate::refused; }
 
-    /// Tells the sender. `text` is what a `closed_error` says.
+    /// Tells the sender that it was sent.
+    void succeed() noexcept {
+        if (answer_) [[unlikely]]
+            *answer_ = std::error_code();
+    }
+    /// Tells the sender what has become of it. `text` is what a `closed_error` says.
     void finish(const char* text) {
-        if (answer_) *answer_ = std::error_code();
+        succeed();
         if (fate_ != fate::moved) [[unlikely]]
             tell(text);
     }
@@ -59,7 +71,7 @@ private:
     }
 
     Item item_;
-    fate fate_ = fate::moved;
+    fate fate_; // since `begin`
     std::error_code* answer_;
     union {
         std::exception_ptr error_; // the item could not be moved

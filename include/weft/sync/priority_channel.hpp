@@ -44,7 +44,7 @@ private:
         heap(std::size_t capacity, Compare compare);
 
         void push(stored& item) override;
-        std::optional<T> pop() override;
+        std::optional<stored> pop() override;
         std::size_t size() const noexcept override { return size_; }
 
     private:
@@ -96,7 +96,7 @@ void priority_channel<T, Compare>::heap::push(stored& item) {
 }
 
 template <class T, class Compare>
-std::optional<T> priority_channel<T, Compare>::heap::pop() {
+auto priority_channel<T, Compare>::heap::pop() -> std::optional<stored> {
     // The last place moves to the top, then down along this path.
     const auto left = size_ - 1;
     const place last = places_[left];
@@ -119,7 +119,7 @@ std::optional<T> priority_channel<T, Compare>::heap::pop() {
         std::optional<stored>& slot;
         ~reset() { slot.reset(); }
     } const at_end{*first.slot};
-    return std::optional<T>(std::move(**first.slot));
+    return std::optional<stored>(std::move(**first.slot));
 }
 
 } // namespace weft

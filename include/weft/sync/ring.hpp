@@ -25,7 +25,9 @@ public:
     explicit ring(std::size_t capacity) : capacity_(capacity) {
         if (capacity > PTRDIFF_MAX / sizeof(T))
             raise<std::invalid_argument>("capacity: negative, or far too large");
-        if (capacity != 0) slots_ = static_cast<T*>(::operator new(capacity * sizeof(T)));
+        if (capacity == 0) return;
+        first_ = vacant_ = slots_ = static_cast<T*>(::operator new(capacity * sizeof(T)));
+        end_ = slots_ + capacity;
     }
     ring(ring&&) = delete;
     ~ring() {
@@ -41,36 +43,37 @@ public:
     /// The item `index` places behind the oldest one.
     T& operator[](std::size_t index) noexcept {
         assert(index < size_);
-        return slots_[place(index)];
+        const auto before_end = static_cast<std::size_t>(end_ - first_);
+        return index < before_end ? first_[index] : slots_[index - before_end];
     }
     T& front() noexcept {
         assert(!empty());
-        return slots_[first_];
+        return *first_;
     }
 
     /// Adds an item. Nothing changes if its constructor throws. Precondition: not full.
     template <class... Args>
     void push_back(Args&&... args) noexcept(std::is_nothrow_constructible_v<T, Args...>) {
         assert(!full());
-        ::new (static_cast<void*>(slots_ + place(size_))) T(std::forward<Args>(args)...);
+        ::new (static_cast<void*>(vacant_)) T(std::forward<Args>(args)...);
+        vacant_ = after(vacant_);
         ++size_;
     }
     void pop_front() noexcept {
         front().~T();
-        first_ = place(1);
+        first_ = after(first_);
         --size_;
     }
 
 private:
-    std::size_t place(std::size_t index) const noexcept {
-        index += first_;
-        return index < capacity_ ? index : index - capacity_;
-    }
+    T* after(T* slot) const noexcept { return ++slot == end_ ? slots_ : slot; }
 
     std::size_t capacity_;
-    T* slots_ = nullptr;
-    std::size_t first_ = 0;
     std::size_t size_ = 0;
+    T* slots_ = nullptr;
+    T* end_ = nullptr;    // of the slots
+    T* first_ = nullptr;  // the oldest item
+    T* vacant_ = nullptr; // where the next one goes
 };
 
 } // namespace weft

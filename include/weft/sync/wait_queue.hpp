@@ -29,11 +29,13 @@ class queued;
 ///         static constexpr const char* name = "semaphore.acquire";
 ///
 ///         // Optional:
-///         bool begin_at_once() noexcept;  // as `begin`, where `result` follows immediately
+///         bool begin_at_once() noexcept;  // as `begin`, which is asked if this says false; then
+///         T result_at_once();             // the result follows immediately
 ///         void waits(branch& self) noexcept;      // it has joined the queue
 ///         void give_back() noexcept;  // it was handed something, and is destroyed before it
 ///                                     // resumed: to whom does that go? Needed for `serve_one`
 ///         void left() noexcept;       // cancelled or dropped while it waited
+///         void clean_up() noexcept;   // it is destroyed, and `begin` was called
 ///         void proceed(branch& self, wait_queue::entry&) noexcept; // woken: instead of complete
 ///         branch* holder() const noexcept;            // who has what it waits for, for the dump
 ///     };
@@ -145,8 +147,28 @@ namespace detail {
 template <class Request>
 concept gives_back = requires(Request& request) { request.give_back(); };
 template <class Request>
+concept cleans_up = requires(Request& request) { request.clean_up(); };
+template <class Request>
+concept has_result_at_once = requires(Request& request) { request.result_at_once(); };
+template <class Request>
 concept proceeds = requires(Request& request, branch& self, wait_queue::entry& entry) {
     request.proceed(self, entry);
+};
+
+/// Whether it was more than done at once, of requests for which that matters.
+template <class Request>
+struct begun_mark {
+    begun_mark& operator=(bool) noexcept { return *this; }
+};
+template <class Request>
+    requires gives_back<Request> || cleans_up<Request> || has_result_at_once<Request>
+struct begun_mark<Request> {
+    bool value = false;
+    begun_mark& operator=(bool begun) noexcept {
+        value = begun;
+        return *this;
+    }
+    explicit operator bool() const noexcept { return value; }
 };
 } // namespace detail
 
@@ -156,36 +178,50 @@ class [[nodiscard]] queued final
     : public operation<queued<Request>, std::conditional_t<detail::gives_back<Request>,
                                                            wait_queue::entry, operation_base>> {
     static constexpr bool gives_back = detail::gives_back<Request>;
+    static constexpr bool cleans_up = detail::cleans_up<Request>;
+    static_assert(!requires { &Request::waits; } || requires(Request& request, branch& self) {
+        request.waits(self);
+    });
+    static_assert(!requires { &Request::proceed; } || detail::proceeds<Request>);
 
 public:
     template <class... Args>
     explicit queued(Args&&... args)
         : request_(std::forward<Args>(args)...) {}
     ~queued()
-        requires(!gives_back)
+        requires(!gives_back && !cleans_up)
     = default;
     ~queued()
-        requires gives_back
+        requires gives_back || cleans_up
     {
-        if (this->is_linked()) [[unlikely]]
-            abandon();
+        if (begun_) [[unlikely]]
+            finish();
     }
 
+    // One question decides it all: what was done at once has nothing else to ask for.
     decltype(auto) await_resume() {
+        if constexpr (requires { request_.result_at_once(); })
+            if (!begun_) [[likely]]
+                return request_.result_at_once();
         if constexpr (gives_back)
-            if (this->is_linked()) this->receive();
+            if (begun_ && this->is_linked()) this->receive();
         return request_.result();
     }
 
     /// What can be done at once is, without the ceremony of suspending.
     bool await_ready() noexcept {
         auto& thread = this_execution;
-        if (thread.budget <= 1 || thread.current->may_not_begin()) return false;
-        if (!begin_at_once()) return false;
-        --thread.budget;
-        return true;
+        assert(thread.budget != 0);
+        // Taken off before it is known whether this completes: that is one instruction. Where it
+        // does only when it is started, `branch::begin` takes off another one.
+        if (--thread.budget == 0) [[unlikely]] {
+            thread.budget = 1;
+            return false;
+        }
+        return !thread.current->may_not_begin() && begin_at_once();
     }
     bool start(branch& self) noexcept {
+        begun_ = true;
         if (request_.begin()) return true;
         self.park(*this);
         request_.queue().push(self);
@@ -225,13 +261,21 @@ private:
         else
             return request_.begin();
     }
-    [[gnu::noinline]] void abandon() noexcept {
+    void abandon() noexcept {
         const bool is_alone = this->is_orphan(); // the object is gone: there is nobody to tell
         this->unlink();
         if (!is_alone) request_.give_back();
     }
 
+    // More than done at once, and destroyed.
+    [[gnu::noinline]] void finish() noexcept {
+        if constexpr (gives_back)
+            if (this->is_linked()) abandon();
+        if constexpr (cleans_up) request_.clean_up();
+    }
+
     Request request_;
+    [[no_unique_address]] detail::begun_mark<Request> begun_;
 };
 
 /// The request of a waiter. Precondition: it is one of a `Request`.
