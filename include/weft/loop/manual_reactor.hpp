@@ -50,7 +50,9 @@ inline bool manual_reactor::wait(std::int64_t deadline) {
     const bool due = deadline <= now_;
     const bool block = outside_work() != 0 && !due;
     // A jump should cost no system call where there is nothing to ask for.
-    const bool woken = woken_.exchange(false, std::memory_order_acquire);
+    // Nor an exchange where nobody called: it would wait for all that was written before it.
+    const bool woken = woken_.load(std::memory_order_relaxed) &&
+                       woken_.exchange(false, std::memory_order_acquire);
     const bool served =
         (woken || block || !idle()) && wait_until(block && !woken ? never : immediately) != 0;
     if (woken || served || due) return true;
