@@ -28,6 +28,7 @@ public:
         : deadline_(deadline), fire_(fire) {}
 
     bool armed() const noexcept { return is_linked(); }
+    bool fires_by(fire_function fire) const noexcept { return fire_ == fire; }
 
     /// Returns the deadline it was last armed with, in nanoseconds; else that of its constructor.
     std::int64_t deadline() const noexcept { return deadline_; }
@@ -66,7 +67,13 @@ private:
 /// Source  Tang, Goh and Thng 2005, "Ladder queue".
 class timer_queue {
 public:
-    timer_queue() noexcept {
+    /// Is told that the turn of `t` comes near, as a rule at two distances: it is among the next
+    /// few hundred, or with `next` among the next few. To prefetch what its `fire` will touch:
+    /// that is in no cache if timers are many, and to wait for it takes longer than all the rest.
+    using expect_function = void (*)(const timer& t, bool next) noexcept;
+
+    explicit timer_queue(expect_function expect = [](const timer&, bool) noexcept {}) noexcept
+        : expect_(expect) {
         for (std::size_t i = 0; i != max_depth; ++i) ladder_[i] = &rungs_[i];
     }
     timer_queue(timer_queue&&) = delete;
@@ -94,6 +101,7 @@ private:
     static constexpr int slot_bits = 6;
     static constexpr std::size_t max_depth = 8;     // of the ladder; see fold_outermost
     static constexpr std::size_t short_length = 16; // sorted by insertion rather than divided
+    static constexpr std::size_t near_length = 512; // fits into a cache, with what will be touched
     static constexpr int prefetch_distance = 8;
 
     // A list of timers. Those of equal deadline are in the order of arming.
@@ -135,6 +143,7 @@ private:
     std::array<rung*, max_depth> ladder_; // the outermost, which is the latest, comes first
     std::array<rung, max_depth> rungs_;
 
+    expect_function expect_;
     bool firing_ = false;
     std::int64_t now_ = 0; // while firing
     bucket late_;          // armed while firing, and already due
@@ -202,7 +211,7 @@ inline timer* timer_queue::earliest() noexcept {
         const auto slot = static_cast<std::size_t>(std::countr_zero(inner.occupied));
         if (inner.slots[slot].empty())
             inner.occupied &= inner.occupied - 1;
-        else if (inner.slots[slot].sorted)
+        else if (inner.slots[slot].sorted && inner.slots[slot].count > short_length)
             return &inner.slots[slot].front();
         else
             take_slot(inner, slot);
@@ -213,6 +222,8 @@ inline timer* timer_queue::earliest() noexcept {
 inline void timer_queue::take_slot(rung& from, std::size_t slot) noexcept {
     constexpr auto latest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
     near_.add_all(from.slots[slot]);
+    if (near_.count <= short_length)
+        for (const timer* t = near_.first(); t != nullptr; t = near_.after(*t)) expect_(*t, true);
     from.occupied &= from.occupied - 1;
     from.first = slot + 1;
     const auto start = static_cast<std::uint64_t>(from.start);
@@ -230,6 +241,7 @@ inline void timer_queue::divide_near() noexcept {
     // If the bounds are exact and two timers differ, no slot gets all; if none do, the slot is
     // sorted; and the bounds of a slot that is filled now are exact: dividing ends.
     const auto range = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);
+    const bool expected = near_.count <= near_length;
     rung& inner = *ladder_[depth_++];
     inner.bound = inner.start = low;
     inner.shift = std::max(0, static_cast<int>(std::bit_width(range)) - slot_bits);
@@ -238,6 +250,7 @@ inline void timer_queue::divide_near() noexcept {
     while (!near_.empty()) {
         timer& t = near_.pop_front();
         t.prefetch_ahead();
+        if (expected) expect_(t, false);
         inner.slot_for(t.deadline_).add(t);
     }
     near_.sorted = true;

@@ -12,6 +12,7 @@
 #include <weft/core/scheduler.hpp>
 #include <weft/loop/inbox.hpp>
 #include <weft/loop/reactor.hpp>
+#include <weft/loop/timed_operation.hpp>
 #include <weft/loop/timer_queue.hpp>
 
 namespace weft {
@@ -42,7 +43,7 @@ protected:
     bool is_stopped() const noexcept { return stop_.load(std::memory_order_relaxed); }
 
     std::unique_ptr<reactor> reactor_;
-    mutable timer_queue timers_; // finding the next deadline sorts
+    mutable timer_queue timers_{&timed_operation::expect}; // finding the next deadline sorts
     std::shared_ptr<inbox> inbox_;
     std::atomic<bool> stop_{false};
     std::int64_t spin_ = 0; // ns: how long to poll before blocking

@@ -9,6 +9,7 @@
 #include <weft/core/prepared.hpp>
 #include <weft/loop/event_loop.hpp>
 #include <weft/loop/loop_clock.hpp>
+#include <weft/loop/timed_operation.hpp>
 #include <weft/loop/timer_queue.hpp>
 
 namespace weft {
@@ -24,10 +25,10 @@ time_point deadline_after(std::chrono::duration<Rep, Period> d) noexcept;
 
 /// Waits for a point in time. A duration counts from the construction, on the clock of the loop
 /// that runs then.
-class sleep_operation final : public operation<sleep_operation>, private timer {
+class sleep_operation final : public operation<sleep_operation, timed_operation> {
 public:
     explicit sleep_operation(time_point deadline) noexcept
-        : timer(&fired, deadline.time_since_epoch().count()) {}
+        : operation(deadline.time_since_epoch().count()) {}
     explicit sleep_operation(duration length) noexcept
         : sleep_operation(after(this_loop().now(), length)) {}
 
@@ -46,9 +47,6 @@ public:
     static constexpr time_point after(time_point now, duration length) noexcept {
         return length > time_point::max() - now ? time_point::max() : now + length;
     }
-
-private:
-    static void fired(timer& self) noexcept { static_cast<sleep_operation&>(self).complete(); }
 };
 
 /// Waits for `d`: at least that long, and not at all longer in a simulation.
