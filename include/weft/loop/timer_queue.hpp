@@ -113,6 +113,7 @@ private:
         bool sorted = true;
 
         void add(timer& t) noexcept;
+        void link_ahead() noexcept;
         void add_all(bucket& other) noexcept; // no deadline may be in both
         bool sort_if_short() noexcept;
     };
@@ -292,11 +293,20 @@ inline void timer_queue::bucket::add(timer& t) noexcept {
         high = std::max(high, t.deadline_);
         ++count;
     }
-    if (!sorted) { // else it need not be walked
-        for (int i = 1; i != prefetch_distance && behind != nullptr; ++i) behind = before(*behind);
-        if (behind != nullptr) behind->ahead_ = reinterpret_cast<const char*>(&t);
-    }
     push_back(t);
+    if (!sorted && count % prefetch_distance == 0) link_ahead(); // else it need not be walked
+}
+
+// The last ones but eight learn of the last ones: at once, for to get there is to walk.
+inline void timer_queue::bucket::link_ahead() noexcept {
+    timer* to = last();
+    timer* from = to;
+    for (int i = 0; i != prefetch_distance && from != nullptr; ++i) from = before(*from);
+    for (int i = 0; i != prefetch_distance && from != nullptr; ++i) {
+        from->ahead_ = reinterpret_cast<const char*>(to);
+        from = before(*from);
+        to = before(*to);
+    }
 }
 
 inline void timer_queue::bucket::add_all(bucket& other) noexcept {
