@@ -22,7 +22,9 @@ protected:
 
 private:
     static void prefetch(const void* from, std::ptrdiff_t distance) noexcept {
-        __builtin_prefetch(static_cast<const char*>(from) + distance, 1);
+        const auto address = reinterpret_cast<std::uintptr_t>(from) +
+                             static_cast<std::uintptr_t>(distance); // no pointer: to no object
+        __builtin_prefetch(reinterpret_cast<const void*>(address), 1);
     }
     static void fired(timer& self) noexcept {
         static_cast<timed_operation&>(self).waiter()->ready();
