@@ -12,7 +12,9 @@ using const_buffer = std::span<const std::byte>;
 using mutable_buffer = std::span<std::byte>;
 
 /// The bytes of a text: `co_await out.write_some(weft::bytes("hello"))`.
-inline const_buffer bytes(std::string_view text) noexcept { return std::as_bytes(std::span(text)); }
+inline const_buffer bytes(std::string_view text) noexcept {
+    return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
+}
 
 /// Bytes as text.
 inline std::string_view text(const_buffer bytes) noexcept {

@@ -20,7 +20,9 @@ public:
     /// How much it holds before it grows. The system gives memory only to what is used of it.
     static constexpr std::size_t first_capacity = 16384;
 
-    std::string_view text() const noexcept { return {data_.get() + first_, size()}; }
+    std::string_view text() const noexcept {
+        return weft::text({data_.get() + first_, size()});
+    }
     std::size_t size() const noexcept { return last_ - first_; }
 
     /// Drops the first `size` bytes; they stay where they are until `room`.
@@ -42,7 +44,7 @@ public:
     void filled(std::size_t size) noexcept { last_ += size; }
 
 private:
-    std::unique_ptr<char[]> data_;
+    std::unique_ptr<std::byte[]> data_;
     std::size_t capacity_ = 0;
     std::size_t first_ = 0, last_ = 0;
 };
@@ -59,14 +61,14 @@ inline mutable_buffer read_buffer::room() {
     }
     if (last_ == capacity_) {
         const auto larger = std::max(first_capacity, 2 * capacity_);
-        auto fresh = std::make_unique_for_overwrite<char[]>(larger);
+        auto fresh = std::make_unique_for_overwrite<std::byte[]>(larger);
         if (held != 0) std::memcpy(fresh.get(), data_.get() + first_, held);
         data_ = std::move(fresh);
         capacity_ = larger;
         first_ = 0;
         last_ = held;
     }
-    return std::as_writable_bytes(std::span(data_.get() + last_, capacity_ - last_));
+    return {data_.get() + last_, capacity_ - last_};
 }
 
 } // namespace weft
