@@ -16,7 +16,9 @@ class exception_group : public std::exception {
 public:
     explicit exception_group(std::vector<std::exception_ptr> errors);
 
-    std::span<const std::exception_ptr> errors() const noexcept { return errors_; }
+    std::span<const std::exception_ptr> errors() const noexcept {
+        return {errors_.data(), errors_.size()};
+    }
 
     /// Returns the first `E` inside, at any depth, or null. It lives as long as this group.
     template <class E>
