@@ -220,9 +220,9 @@ fork_result_t<A> event_loop::run_branch(A main) {
 inline time_point loop_clock::now() noexcept { return this_loop().now(); }
 
 inline std::unique_ptr<reactor> event_loop::make_reactor(time source) {
-    if (source == time::system) return std::make_unique<default_reactor>();
-    return std::make_unique<manual_reactor>(
-        source == time::manual ? manual_reactor::clock::advances : manual_reactor::clock::jumps);
+    if (source == time::system) return std::unique_ptr<reactor>(new default_reactor);
+    return std::unique_ptr<reactor>(new manual_reactor(
+        source == time::manual ? manual_reactor::clock::advances : manual_reactor::clock::jumps));
 }
 
 inline event_loop::~event_loop() { drop_left(); }
