@@ -36,6 +36,8 @@ using weft::file_stream;
 using weft::make_pipe;
 using weft::task;
 
+static_assert(weft::reporting_stream<file_stream>);
+
 namespace {
 
 /// The message of what `body` throws.

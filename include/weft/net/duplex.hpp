@@ -250,6 +250,4 @@ inline std::pair<duplex, duplex> make_duplex(std::size_t capacity) {
     return {duplex(both, 0), duplex(both, 1)};
 }
 
-static_assert(reporting_stream<duplex> && gathering_stream<duplex>);
-
 } // namespace weft

@@ -235,6 +235,4 @@ inline void file_stream::close() noexcept {
     socket_.close();
 }
 
-static_assert(reporting_stream<file_stream>);
-
 } // namespace weft
