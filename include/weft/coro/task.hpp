@@ -34,7 +34,8 @@ void destroy_unstarted(frame& unstarted) noexcept;
 /// The parameter of a coroutine in a header that would need none: `template <class = if_used>`.
 /// Unless it optimises, g++ makes code of every inline coroutine that it has read; of a template
 /// only where it is called. So what nobody uses costs nobody anything. To pass one by its name,
-/// write `run_process<>`.
+/// write `run_process<>`. A coroutine that hands its own parameter on, `co_await wait<Used>()`, has
+/// not even the types of that `co_await` instantiated before.
 struct if_used;
 
 /// An asynchronous computation that starts when it is awaited, and is awaited once.

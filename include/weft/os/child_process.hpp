@@ -97,8 +97,8 @@ private:
 
 namespace detail {
 
-template <class = if_used>
-task<> feed(output_stream& to, std::string_view input) {
+template <class Stream>
+task<> feed(Stream& to, std::string_view input) {
     std::error_code error;
     co_await write_all(to, input, error);
     to.close();
@@ -107,13 +107,13 @@ task<> feed(output_stream& to, std::string_view input) {
         raise<std::system_error>(error, "writing to the standard input of a child process");
 }
 
-template <class = if_used>
-task<std::string> read_to_end(input_stream& from) {
+template <class Stream>
+task<std::string> read_to_end(Stream& from) {
     std::string result;
     std::vector<std::byte> chunk(from.is_open() ? 65536 : 0);
     while (from.is_open()) {
         const std::size_t size = co_await from.read_some(chunk);
-        result += text(const_buffer(chunk).first(size));
+        result += text({chunk.data(), size});
         if (size == 0) from.close();
     }
     co_return result;
@@ -121,7 +121,7 @@ task<std::string> read_to_end(input_stream& from) {
 
 } // namespace detail
 
-template <class>
+template <class Used>
 task<process_result> child_process::communicate(std::string input) {
     // Else it would be lost without a word, while the process waits for it somewhere else.
     if (!input.empty() && !standard_input().is_open())
@@ -129,7 +129,7 @@ task<process_result> child_process::communicate(std::string input) {
                                      "here (redirect::pipe), or that is closed");
     auto ended = co_await when_all(detail::feed(streams_[0], input),
                                    detail::read_to_end(streams_[1]),
-                                   detail::read_to_end(streams_[2]), wait());
+                                   detail::read_to_end(streams_[2]), wait<Used>());
     process_result result;
     result.status = std::get<3>(ended);
     result.out = std::move(std::get<1>(ended));
