@@ -50,7 +50,8 @@ struct looked_up {
 };
 
 /// Asks the system, on whatever thread this is.
-inline looked_up look_up(system_calls* calls, std::string host, std::string service, int flags) {
+template <class = if_used>
+looked_up look_up(system_calls* calls, std::string host, std::string service, int flags) {
     looked_up result;
     addrinfo hints{};
     hints.ai_family = AF_UNSPEC;
@@ -96,7 +97,7 @@ inline const std::error_category& resolve_category() noexcept {
     return category;
 }
 
-template <class>
+template <class Used>
 task<std::vector<endpoint>> resolve(std::string host, std::string service, std::error_code& code) {
     code.clear();
     const bool in_figures = endpoint::parse(host, 0).has_value();
@@ -111,9 +112,9 @@ task<std::vector<endpoint>> resolve(std::string host, std::string service, std::
     detail::looked_up result;
     if (in_figures || !calls->look_up_blocks()) {
         const int flags = in_figures ? AI_NUMERICHOST : 0;
-        result = detail::look_up(calls, std::move(host), std::move(service), flags);
+        result = detail::look_up<Used>(calls, std::move(host), std::move(service), flags);
     } else {
-        auto elsewhere = to_thread_abandon(detail::look_up, calls, std::move(host),
+        auto elsewhere = to_thread_abandon(detail::look_up<Used>, calls, std::move(host),
                                            std::move(service), 0);
         auto settled = co_await when_all_settled(std::move(elsewhere));
         auto& found = std::get<0>(settled);
