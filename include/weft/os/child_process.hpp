@@ -27,6 +27,10 @@
 
 namespace weft {
 
+namespace detail {
+class spawn_actions;
+}
+
 /// What a process left: its exit status, as `child_process::wait` gives it, and what it wrote, as
 /// far as that led here.
 struct process_result {
@@ -85,9 +89,11 @@ public:
     void send_signal(int signal) noexcept { process_->send(signal); }
 
 private:
-    friend child_process spawn_process(std::vector<std::string> argv, process_options options);
+    friend class detail::spawn_actions;
 
-    child_process() noexcept = default;
+    child_process(std::shared_ptr<unique_process> process,
+                  std::array<file_stream, 3> streams) noexcept
+        : process_(std::move(process)), streams_(std::move(streams)) {}
 
     std::shared_ptr<unique_process> process_; // shared with those who wait
     std::array<file_stream, 3> streams_;

@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <cstddef>
 #include <memory>
-#include <span>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -39,6 +38,7 @@ namespace weft {
 /// descriptors besides the three.
 /// Errors    Throws `std::system_error` that names the program, with ENOENT if there is none, with
 ///           ENOSYS in a simulation.
+template <class = if_used>
 child_process spawn_process(std::vector<std::string> argv, process_options options = {});
 
 // Implementation ------------------------------------------------------------
@@ -104,6 +104,11 @@ public:
         return ::posix_spawnp(&id, argv[0], actions_.get(), attributes_.get(), argv, environment);
     }
 
+    static child_process child(std::shared_ptr<unique_process> process,
+                               std::array<file_stream, 3> streams) noexcept {
+        return child_process(std::move(process), std::move(streams));
+    }
+
     /// `error` is an errno, or 0.
     void check(int error, const char* part) const {
         if (error != 0) raise_system_error(error, "starting " + program_ + ": " + part);
@@ -148,7 +153,8 @@ inline unique_fd open_child_pipe(const spawn_actions& actions, event_loop& loop,
     return theirs;
 }
 
-inline std::vector<char*> pointers_to(std::span<const std::string> texts) {
+template <class Strings>
+std::vector<char*> pointers_to(const Strings& texts) {
     std::vector<char*> result;
     for (const auto& each : texts) result.push_back(const_cast<char*>(each.c_str()));
     result.push_back(nullptr);
@@ -157,7 +163,8 @@ inline std::vector<char*> pointers_to(std::span<const std::string> texts) {
 
 } // namespace detail
 
-inline child_process spawn_process(std::vector<std::string> argv, process_options options) {
+template <class>
+child_process spawn_process(std::vector<std::string> argv, process_options options) {
     if (argv.empty()) raise<std::invalid_argument>("spawn_process: no program");
     auto& loop = this_loop();
     detail::spawn_actions actions(argv[0]);
@@ -166,14 +173,14 @@ inline child_process spawn_process(std::vector<std::string> argv, process_option
     const std::string directory(options.directory);
     if (!directory.empty()) actions.change_directory(directory.c_str());
 
-    child_process result;
+    std::array<file_stream, 3> ours;
     std::array<unique_fd, 3> theirs;
     const std::array wanted{options.input, options.output, options.error};
     for (int number = 0; number != 3; ++number) {
         const auto index = static_cast<std::size_t>(number);
         const auto which = wanted[index].which();
         if (which == redirect::kind::pipe)
-            theirs[index] = detail::open_child_pipe(actions, loop, number, result.streams_[index]);
+            theirs[index] = detail::open_child_pipe(actions, loop, number, ours[index]);
         else if (which == redirect::kind::descriptor)
             theirs[index] =
                 detail::copy_above_standard(actions, wanted[index].descriptor(), number);
@@ -187,7 +194,7 @@ inline child_process spawn_process(std::vector<std::string> argv, process_option
     }
     actions.close_others();
 
-    result.process_ = std::make_shared<unique_process>(argv[0]);
+    auto process = std::make_shared<unique_process>(argv[0]);
     const auto arguments = detail::pointers_to(argv);
     std::vector<char*> environment;
     if (options.environment) environment = detail::pointers_to(*options.environment);
@@ -199,8 +206,8 @@ inline child_process spawn_process(std::vector<std::string> argv, process_option
         raise_system_error(error, "starting " + argv[0] +
                                       (no_directory ? " in the directory " + directory : ""));
     }
-    result.process_->adopt(id);
-    return result;
+    process->adopt(id);
+    return actions.child(std::move(process), std::move(ours));
 }
 
 } // namespace weft
