@@ -213,6 +213,41 @@ TEST_CASE("every deadline is valid", "[loop][timer_queue]") {
     CHECK(timers.empty());
 }
 
+namespace {
+
+struct expected_timer : timer {
+    expected_timer() : timer(&fire) {}
+    static void fire(timer& self) noexcept {
+        auto& t = static_cast<expected_timer&>(self);
+        t.was_next_before = t.was_next;
+    }
+    static void expect(const timer& t, bool next) noexcept {
+        if (!t.fires_by(&fire)) ++wrong;
+        auto& own = static_cast<const expected_timer&>(t);
+        (next ? own.was_next : own.was_near) = true;
+    }
+    static inline int wrong = 0;
+    mutable bool was_near = false, was_next = false;
+    bool was_next_before = false;
+};
+
+} // namespace
+
+TEST_CASE("the timers of a crowd are expected before they fire", "[loop][timer_queue]") {
+    std::deque<expected_timer> crowd(10'000);
+    std::mt19937_64 random(1);
+    timer_queue timers(&expected_timer::expect);
+    for (auto& t : crowd) timers.arm(t, random_below(second, random));
+    for (std::size_t i = 0; i < crowd.size(); i += 3) crowd[i].disarm();
+
+    while (const auto next = timers.next_deadline()) timers.expire(*next);
+
+    const auto count = [&](auto which) { return std::ranges::count_if(crowd, which); };
+    CHECK(expected_timer::wrong == 0);
+    CHECK(count(&expected_timer::was_near) > 6000);
+    CHECK(count(&expected_timer::was_next_before) > 6000);
+}
+
 TEST_CASE("time has an end", "[loop][timer_queue]") {
     std::mt19937_64 random(1);
     std::deque<silent_timer> at_the_end(500);

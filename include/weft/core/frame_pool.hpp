@@ -120,20 +120,36 @@ constexpr std::size_t size_of(std::size_t list) noexcept {
 // are even: then there are blocks of theirs here.
 struct slab_owner {
     static bool has_foreign_blocks() noexcept {
-        const slab* of = this_thread.slabs;
-        const auto holds = [](const slab* each, const block* one) {
-            const auto distance =
-                reinterpret_cast<std::uintptr_t>(one) - reinterpret_cast<std::uintptr_t>(each);
-            return distance < each->size;
-        };
-        for (const block* one : this_thread.free) {
-            for (; one; one = one->next) {
-                if (of && holds(of, one)) continue; // as a rule, that of the one before
-                for (of = this_thread.slabs; of && !holds(of, one);) of = of->next;
-                if (!of) return true;
-            }
+        std::size_t count = 0;
+        for (const slab* each = this_thread.slabs; each; each = each->next) ++count;
+        if (count == 0) return false;
+        const auto bytes = count * sizeof(const slab*);
+        auto** const sorted = static_cast<const slab**>(::operator new(bytes, std::nothrow));
+        if (!sorted) return true; // who knows
+        std::size_t used = 0; // by insertion: a system hands out most of them in order
+        for (const slab* each = this_thread.slabs; each; each = each->next, ++used) {
+            auto** place = sorted + used;
+            for (; place != sorted && address(place[-1]) > address(each); --place)
+                *place = place[-1];
+            *place = each;
         }
-        return false;
+        bool foreign = false;
+        for (const block* one : this_thread.free)
+            for (; one && !foreign; one = one->next) foreign = !is_within(sorted, count, one);
+        ::operator delete(static_cast<void*>(sorted), bytes);
+        return foreign;
+    }
+    static bool is_within(const slab* const* sorted, std::size_t count, const block* one) noexcept {
+        while (count > 1) { // the last one that begins before it
+            const auto half = count / 2;
+            const bool behind = address(sorted[half]) <= address(one);
+            sorted += behind ? half : 0;
+            count = behind ? count - half : half;
+        }
+        return address(one) - address(*sorted) < (*sorted)->size;
+    }
+    static std::uintptr_t address(const void* of) noexcept {
+        return reinterpret_cast<std::uintptr_t>(of);
     }
 
     ~slab_owner() {

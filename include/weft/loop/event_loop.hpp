@@ -268,9 +268,11 @@ inline void event_loop::run_until_done(const bool& done, branch& main) {
     main_ = &main;
     std::size_t ran = 0;
     bool possible = true;
-    do
+    do {
         possible = take_turn(!is_stopped(), ran);
-    while (!done && possible && !is_stopped());
+        // As long as nothing can come from outside, a turn is what is ready.
+        while (has_ready() && !done && is_quiet() && !is_stopped()) run_turn();
+    } while (!done && possible && !is_stopped());
 
     std::string deadlock;
     if (!possible) deadlock = deadlock_report();

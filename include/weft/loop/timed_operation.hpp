@@ -6,7 +6,7 @@
 
 #include <weft/core/branch.hpp>
 #include <weft/core/operation_base.hpp>
-#include <weft/loop/timer_queue.hpp>
+#include <weft/loop/timer.hpp>
 
 namespace weft {
 

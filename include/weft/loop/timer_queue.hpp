@@ -9,49 +9,10 @@
 #include <limits>
 #include <optional>
 
-#include <weft/core/intrusive_list.hpp>
+#include <weft/loop/timer.hpp>
+#include <weft/loop/timer_list.hpp>
 
 namespace weft {
-
-/// Something that happens at a deadline, unless it is disarmed before.
-///
-/// Embed it in the operation that waits; a `timer_queue` links it.
-///
-/// Lifetime  Destroying an armed timer disarms it. A timer may outlive its queue.
-class timer : private list_hook<timer> {
-public:
-    using fire_function = void (*)(timer&) noexcept;
-
-    /// `fire` is called at the deadline. The timer is disarmed by then: `fire` may arm it again,
-    /// or destroy it. `deadline` is what it will be armed with, if that is known already.
-    explicit timer(fire_function fire, std::int64_t deadline = 0) noexcept
-        : deadline_(deadline), fire_(fire) {}
-
-    bool armed() const noexcept { return is_linked(); }
-    bool fires_by(fire_function fire) const noexcept { return fire_ == fire; }
-
-    /// Returns the deadline it was last armed with, in nanoseconds; else that of its constructor.
-    std::int64_t deadline() const noexcept { return deadline_; }
-
-    /// Leaves the queue in constant time. Does nothing to a timer that is not armed.
-    void disarm() noexcept { unlink(); }
-
-private:
-    friend class timer_queue;
-    friend class intrusive_list<timer, timer>;
-
-    // Both ends of what lists have to do with: it may lie across two lines of the cache.
-    void prefetch_ahead() const noexcept {
-        __builtin_prefetch(reinterpret_cast<const void*>(ahead_));
-        __builtin_prefetch(reinterpret_cast<const void*>(ahead_ + 31));
-    }
-
-    // A timer further down the list, if that still exists: to prefetch, never to read. Without it,
-    // walking a long list waits for memory at each step: 80 % of the time of a million timers.
-    std::uintptr_t ahead_ = 0; // an address
-    std::int64_t deadline_;
-    fire_function fire_;
-};
 
 /// Timers in the order of their deadlines; among equal deadlines, in the order of arming.
 ///
@@ -100,23 +61,7 @@ private:
     static constexpr std::size_t slot_count = 64; // a bit each in rung::occupied
     static constexpr int slot_bits = 6;
     static constexpr std::size_t max_depth = 8;     // of the ladder; see fold_outermost
-    static constexpr std::size_t short_length = 16; // sorted by insertion rather than divided
     static constexpr std::size_t near_length = 512; // fits into a cache, with what will be touched
-    static constexpr int prefetch_distance = 8;
-
-    // A list of timers. Those of equal deadline are in the order of arming.
-    struct bucket : intrusive_list<timer, timer> {
-        // Of all that were added since it was empty, also of those that were disarmed: to look at
-        // the timers would be to wait for memory once more.
-        std::int64_t low = 0, high = 0;
-        std::uint32_t count = 0;
-        bool sorted = true;
-
-        void add(timer& t) noexcept;
-        void link_ahead() noexcept;
-        void add_all(bucket& other) noexcept; // no deadline may be in both
-        bool sort_if_short() noexcept;
-    };
 
     // Time from `bound` to the bound of the next outer rung, in equal slots. What is later than all
     // slots is in the last one.
@@ -126,9 +71,9 @@ private:
         int shift = 0;              // a slot is 2^shift ns wide
         std::size_t first = 0;      // earlier slots are used up; this one takes what is before it
         std::uint64_t occupied = 0; // slots that may have timers: disarming does not clear the bit
-        std::array<bucket, slot_count> slots;
+        std::array<timer_list, slot_count> slots;
 
-        bucket& slot_for(std::int64_t deadline) noexcept;
+        timer_list& slot_for(std::int64_t deadline) noexcept;
     };
 
     void insert(timer& t) noexcept;
@@ -138,7 +83,7 @@ private:
     void divide_near() noexcept;
     void fold_outermost() noexcept;
 
-    bucket near_;                         // earlier than every rung
+    timer_list near_;                         // earlier than every rung
     std::size_t unsorted_ = 0;            // timers added to near_ since it was last sorted
     std::size_t depth_ = 0;               // rungs in use
     std::array<rung*, max_depth> ladder_; // the outermost, which is the latest, comes first
@@ -147,7 +92,7 @@ private:
     expect_function expect_;
     bool firing_ = false;
     std::int64_t now_ = 0; // while firing
-    bucket late_;          // armed while firing, and already due
+    timer_list late_;          // armed while firing, and already due
 };
 
 // Implementation ------------------------------------------------------------
@@ -187,7 +132,7 @@ inline void timer_queue::insert(timer& t) noexcept {
     near_.add(t);
     // Divide a growing list while it is still in the cache: the rest of a burst of timers then goes
     // to a slot at once.
-    if (!near_.sorted && ++unsorted_ > 2 * short_length) divide_near();
+    if (!near_.sorted && ++unsorted_ > 2 * timer_list::short_length) divide_near();
 }
 
 inline timer* timer_queue::earliest() noexcept {
@@ -212,7 +157,8 @@ inline timer* timer_queue::earliest() noexcept {
         const auto slot = static_cast<std::size_t>(std::countr_zero(inner.occupied));
         if (inner.slots[slot].empty())
             inner.occupied &= inner.occupied - 1;
-        else if (inner.slots[slot].sorted && inner.slots[slot].count > short_length)
+        else if (inner.slots[slot].sorted &&
+                 inner.slots[slot].count > timer_list::short_length)
             return &inner.slots[slot].front();
         else
             take_slot(inner, slot);
@@ -223,7 +169,7 @@ inline timer* timer_queue::earliest() noexcept {
 inline void timer_queue::take_slot(rung& from, std::size_t slot) noexcept {
     constexpr auto latest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
     near_.add_all(from.slots[slot]);
-    if (near_.count <= short_length)
+    if (near_.count <= timer_list::short_length)
         for (const timer* t = near_.first(); t != nullptr; t = near_.after(*t)) expect_(*t, true);
     from.occupied &= from.occupied - 1;
     from.first = slot + 1;
@@ -249,8 +195,7 @@ inline void timer_queue::divide_near() noexcept {
     inner.first = 0;
     inner.occupied = 0;
     while (!near_.empty()) {
-        timer& t = near_.pop_front();
-        t.prefetch_ahead();
+        timer& t = near_.take_first();
         if (expected) expect_(t, false);
         inner.slot_for(t.deadline_).add(t);
     }
@@ -265,12 +210,12 @@ inline void timer_queue::fold_outermost() noexcept {
     rung& inner = *ladder_[1];
     outer.bound = inner.bound;
     outer.occupied |= std::uint64_t{1} << outer.first;
-    for (bucket& slot : inner.slots) outer.slots[outer.first].add_all(slot);
+    for (timer_list& slot : inner.slots) outer.slots[outer.first].add_all(slot);
     std::rotate(ladder_.begin() + 1, ladder_.begin() + 2, ladder_.end());
     --depth_;
 }
 
-inline timer_queue::bucket& timer_queue::rung::slot_for(std::int64_t deadline) noexcept {
+inline timer_list& timer_queue::rung::slot_for(std::int64_t deadline) noexcept {
     std::size_t slot = first;
     if (deadline > start) { // it may be earlier after a fold
         const auto distance =
@@ -279,62 +224,6 @@ inline timer_queue::bucket& timer_queue::rung::slot_for(std::int64_t deadline) n
     }
     occupied |= std::uint64_t{1} << slot;
     return slots[slot];
-}
-
-inline void timer_queue::bucket::add(timer& t) noexcept {
-    timer* behind = last();
-    if (behind == nullptr) {
-        low = high = t.deadline_;
-        count = 1;
-        sorted = true;
-    } else {
-        sorted = sorted && (high <= t.deadline_ || behind->deadline_ <= t.deadline_);
-        low = std::min(low, t.deadline_);
-        high = std::max(high, t.deadline_);
-        ++count;
-    }
-    push_back(t);
-    if (!sorted && count % prefetch_distance == 0) link_ahead(); // else it need not be walked
-}
-
-// The last ones but eight learn of the last ones: at once, for to get there is to walk.
-inline void timer_queue::bucket::link_ahead() noexcept {
-    timer* to = last();
-    timer* from = to;
-    for (int i = 0; i != prefetch_distance && from != nullptr; ++i) from = before(*from);
-    for (int i = 0; i != prefetch_distance && from != nullptr; ++i) {
-        from->ahead_ = reinterpret_cast<std::uintptr_t>(to);
-        from = before(*from);
-        to = before(*to);
-    }
-}
-
-inline void timer_queue::bucket::add_all(bucket& other) noexcept {
-    if (other.empty()) return;
-    const bool alone = empty();
-    sorted = alone && other.sorted;
-    low = alone ? other.low : std::min(low, other.low);
-    high = alone ? other.high : std::max(high, other.high);
-    count = alone ? other.count : count + other.count;
-    append(other);
-}
-
-inline bool timer_queue::bucket::sort_if_short() noexcept {
-    std::size_t length = 0;
-    for (const timer* t = first(); t != nullptr; t = after(*t)) {
-        if (++length > short_length) return false;
-    }
-    for (timer* t = after(front()); t != nullptr;) {
-        timer& moving = *t;
-        timer* place = &moving; // before which it belongs
-        t = after(moving);
-        for (timer* p = before(moving); p && p->deadline_ > moving.deadline_; p = before(*p))
-            place = p;
-        if (place == &moving) continue;
-        moving.unlink();
-        insert_before(*place, moving);
-    }
-    return sorted = true;
 }
 
 } // namespace weft

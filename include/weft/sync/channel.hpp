@@ -12,8 +12,8 @@
 #include <weft/core/branch.hpp>
 #include <weft/core/error.hpp>
 #include <weft/core/raise.hpp>
+#include <weft/sync/channel_items.hpp>
 #include <weft/sync/outgoing.hpp>
-#include <weft/sync/ring.hpp>
 #include <weft/sync/wait_queue.hpp>
 
 namespace weft {
@@ -79,29 +79,19 @@ public:
     bool closed() const noexcept { return closed_; }
 
     /// How many items are in it.
-    std::size_t size() const noexcept { return order_ ? order_->size() : items_.size(); }
+    std::size_t size() const noexcept { return items_.size(); }
 
 protected:
     using stored = std::remove_cv_t<T>;
 
-    /// Keeps the items of a channel in another order than that of their arrival.
-    class order {
-    public:
-        virtual void push(stored& item) = 0;
-        virtual std::optional<stored> pop() = 0;
-        virtual std::size_t size() const noexcept = 0;
+    using order = typename channel_items<stored>::order;
 
-    protected:
-        ~order() = default;
-    };
-    channel(std::size_t capacity, order& items) noexcept
-        : items_(0), order_(&items), capacity_(capacity) {}
+    channel(std::size_t capacity, order& items) noexcept : items_(items), capacity_(capacity) {}
 
 private:
     bool is_full() const noexcept { return size() == capacity_; }
     bool accept(sending& sender) noexcept;
     bool provide(received& got) noexcept;
-    void put(stored& item);
     std::optional<T> take_now();
     std::optional<T> take(received& got);
     void take_reserved(std::optional<stored>& item);
@@ -114,8 +104,7 @@ private:
     void fill() noexcept;
     void offer() noexcept;
 
-    ring<stored> items_;
-    order* order_ = nullptr; // null: `items_`
+    channel_items<stored> items_;
     std::size_t capacity_;
     std::size_t limit_ = 0;    // fewer items than that in the ring: it takes another one at once
     std::size_t reserved_ = 0; // how many of the items are promised to receivers that were woken
@@ -134,8 +123,9 @@ struct channel<T>::sending : outgoing<stored> {
     wait_queue& queue() noexcept { return target->senders_; }
     bool begin_at_once() noexcept {
         if constexpr (std::is_nothrow_move_constructible_v<stored>) {
-            if (target->items_.size() < target->limit_) [[likely]] {
-                target->items_.push_back(std::move(this->item()));
+            auto& items = target->items_.arrived;
+            if (items.size() < target->limit_) [[likely]] {
+                items.push_back(std::move(this->item()));
                 if (!target->receivers_.empty()) target->offer();
                 return true;
             }
@@ -168,7 +158,7 @@ struct channel<T>::receiving {
     wait_queue& queue() noexcept { return source->receivers_; }
     // Nobody can come between this and the result: nothing has to be promised.
     bool begin_at_once() const noexcept {
-        return source->reserved_ == 0 && !source->items_.empty();
+        return source->reserved_ == 0 && !source->items_.arrived.empty();
     }
     // Others may have their items and have not resumed yet: this one's turn comes after theirs.
     bool begin() noexcept {
@@ -204,7 +194,7 @@ bool channel<T>::accept(sending& sender) noexcept {
         return true;
     }
     if (is_full() && (capacity_ != 0 || receivers_.empty())) return false;
-    sender.attempt([&](stored& item) { is_full() ? hand_over(item) : put(item); });
+    sender.attempt([&](stored& item) { is_full() ? hand_over(item) : items_.push(item); });
     offer();
     return true;
 }
@@ -231,7 +221,7 @@ bool channel<T>::try_put(stored& item) {
     if (is_full()) {
         hand_over(item);
     } else {
-        put(item);
+        items_.push(item);
         offer();
     }
     return true;
@@ -239,15 +229,11 @@ bool channel<T>::try_put(stored& item) {
 
 template <class T>
 std::optional<T> channel<T>::try_receive() {
-    if (reserved_ != 0 && !order_) return std::nullopt; // the first item is somebody's
+    // The first item is somebody's.
+    if (reserved_ != 0 && items_.are_in_order_of_arrival()) return std::nullopt;
     received got;
     if (!provide(got)) return std::nullopt;
     return take(got);
-}
-
-template <class T>
-void channel<T>::put(stored& item) {
-    order_ ? order_->push(item) : items_.push_back(std::move(item));
 }
 
 // The first item of the ring. Whatever its move throws, the others are served.
@@ -259,12 +245,12 @@ template <class T>
     struct serve_others {
         channel& self;
         ~serve_others() {
-            self.items_.pop_front();
+            self.items_.arrived.pop_front();
             if (!self.senders_.empty()) [[unlikely]]
                 self.fill();
         }
     } const finally{*this};
-    return std::optional<T>(std::move(items_.front()));
+    return std::optional<T>(std::move(items_.arrived.front()));
 }
 
 // What was promised or handed over; nothing, if there is nothing left and it is closed.
@@ -279,16 +265,10 @@ template <class T>
 [[gnu::noinline]] void channel<T>::take_reserved(std::optional<stored>& item) {
     struct serve_others {
         channel& self;
-        ~serve_others() {
-            if (!self.order_) self.items_.pop_front();
-            self.fill();
-        }
+        ~serve_others() { self.fill(); }
     } const finally{*this};
     --reserved_;
-    if (order_)
-        item.emplace(std::move(*order_->pop()));
-    else
-        item.emplace(std::move(items_.front()));
+    items_.pop(item);
 }
 
 // Without capacity: from hand to hand. Precondition: a receiver waits.
@@ -302,7 +282,7 @@ void channel<T>::hand_over(stored& item) {
 template <class T>
 void channel<T>::fill() noexcept {
     while (!is_full() && !senders_.empty()) {
-        request_of<sending>(senders_.front()).attempt([this](stored& item) { put(item); });
+        request_of<sending>(senders_.front()).attempt([this](stored& item) { items_.push(item); });
         senders_.wake_one();
     }
     offer();

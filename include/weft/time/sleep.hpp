@@ -10,7 +10,6 @@
 #include <weft/loop/event_loop.hpp>
 #include <weft/loop/loop_clock.hpp>
 #include <weft/loop/timed_operation.hpp>
-#include <weft/loop/timer_queue.hpp>
 
 namespace weft {
 
@@ -32,9 +31,8 @@ public:
     explicit sleep_operation(duration length) noexcept
         : sleep_operation(after(this_loop().now(), length)) {}
 
-    bool start(branch& waiter) noexcept {
+    void start(branch& waiter) noexcept {
         static_cast<event_loop&>(waiter.loop()).arm(*this, deadline());
-        return false;
     }
     bool withdraw() noexcept override {
         disarm();
@@ -54,8 +52,9 @@ public:
 /// Zero and negative durations wait until the next turn; they are never ahead of what is ready.
 /// Order   Sleepers of one deadline wake in the order in which they went to sleep.
 /// Cancel  Ends it; nothing is lost.
+// By reference, because g++ keeps in the frame what is copied for an argument.
 template <class Rep, class Period>
-auto sleep_for(std::chrono::duration<Rep, Period> d) noexcept {
+auto sleep_for(const std::chrono::duration<Rep, Period>& d) noexcept {
     return prepared<sleep_operation, duration>(to_duration(d));
 }
 
