@@ -30,9 +30,8 @@ private:
     public:
         explicit waiting(doorbell* bell) : bell_(bell) {}
 
-        bool start(weft::branch&) noexcept {
+        void start(weft::branch&) noexcept { // bool, if it may be complete already: true
             bell_->visitors_.push_back(*this);
-            return false; // it waits; true: complete already
         }
         bool withdraw() noexcept override { // the branch is cancelled
             unlink();

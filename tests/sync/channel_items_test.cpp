@@ -45,6 +45,8 @@ TEST_CASE("a channel's items leave in the order of their arrival", "[sync][chann
     items.push(b);
     CHECK(a == nullptr);
     CHECK(items.size() == 2);
+    CHECK(items.full());
+    CHECK(items.capacity() == 2);
 
     std::optional<std::unique_ptr<int>> got;
     items.pop(got);
@@ -55,7 +57,7 @@ TEST_CASE("a channel's items leave in the order of their arrival", "[sync][chann
 
 TEST_CASE("a channel's items leave in an order of their own", "[sync][channel_items]") {
     stack order;
-    channel_items<int> items(order);
+    channel_items<int> items(3, order);
     CHECK_FALSE(items.are_in_order_of_arrival());
     for (int i : {1, 2, 3}) items.push(i);
     CHECK(items.size() == 3);

@@ -48,8 +48,7 @@ class channel {
 
 public:
     /// Errors  Throws `std::invalid_argument` if `capacity` was a negative number.
-    explicit channel(std::size_t capacity)
-        : items_(capacity), capacity_(capacity), limit_(capacity) {}
+    explicit channel(std::size_t capacity) : items_(capacity), limit_(capacity) {}
     channel(channel&&) = delete;
 
     /// Waits until there is room for `item`; in a channel without capacity, until it is received.
@@ -86,10 +85,13 @@ protected:
 
     using order = typename channel_items<stored>::order;
 
-    channel(std::size_t capacity, order& items) noexcept : items_(items), capacity_(capacity) {}
+    channel(std::size_t capacity, order& items) noexcept : items_(capacity, items) {}
 
 private:
-    bool is_full() const noexcept { return size() == capacity_; }
+    bool has_room() const noexcept {
+        return !items_.full() || (items_.capacity() == 0 && !receivers_.empty());
+    }
+    void put(stored& item) { items_.full() ? hand_over(item) : items_.push(item); }
     bool accept(sending& sender) noexcept;
     bool provide(received& got) noexcept;
     std::optional<T> take_now();
@@ -105,7 +107,6 @@ private:
     void offer() noexcept;
 
     channel_items<stored> items_;
-    std::size_t capacity_;
     std::size_t limit_ = 0;    // fewer items than that in the ring: it takes another one at once
     std::size_t reserved_ = 0; // how many of the items are promised to receivers that were woken
     bool closed_ = false;
@@ -193,8 +194,8 @@ bool channel<T>::accept(sending& sender) noexcept {
         sender.refuse();
         return true;
     }
-    if (is_full() && (capacity_ != 0 || receivers_.empty())) return false;
-    sender.attempt([&](stored& item) { is_full() ? hand_over(item) : items_.push(item); });
+    if (!has_room()) return false;
+    sender.attempt([this](stored& item) { put(item); });
     offer();
     return true;
 }
@@ -206,7 +207,7 @@ bool channel<T>::provide(received& got) noexcept {
         ++reserved_;
         return got.reserved = true;
     }
-    while (capacity_ == 0 && !senders_.empty() && !got.item) {
+    while (items_.capacity() == 0 && !senders_.empty() && !got.item) {
         request_of<sending>(senders_.front()).attempt([&](stored& item) {
             got.item.emplace(std::move(item));
         });
@@ -217,13 +218,9 @@ bool channel<T>::provide(received& got) noexcept {
 
 template <class T>
 bool channel<T>::try_put(stored& item) {
-    if (closed_ || (is_full() && (capacity_ != 0 || receivers_.empty()))) return false;
-    if (is_full()) {
-        hand_over(item);
-    } else {
-        items_.push(item);
-        offer();
-    }
+    if (closed_ || !has_room()) return false;
+    put(item);
+    offer();
     return true;
 }
 
@@ -281,7 +278,7 @@ void channel<T>::hand_over(stored& item) {
 // There is room: for those who wait to send.
 template <class T>
 void channel<T>::fill() noexcept {
-    while (!is_full() && !senders_.empty()) {
+    while (!items_.full() && !senders_.empty()) {
         request_of<sending>(senders_.front()).attempt([this](stored& item) { items_.push(item); });
         senders_.wake_one();
     }

@@ -25,13 +25,16 @@ public:
     };
 
     /// Errors  As `ring`.
-    explicit channel_items(std::size_t capacity) : arrived(capacity) {}
-    explicit channel_items(order& keeps) noexcept : arrived(0), order_(&keeps) {}
+    explicit channel_items(std::size_t most) : arrived(most), capacity_(most) {}
+    channel_items(std::size_t most, order& keeps) noexcept
+        : arrived(0), capacity_(most), order_(&keeps) {}
 
     bool are_in_order_of_arrival() const noexcept { return !order_; }
+    std::size_t capacity() const noexcept { return capacity_; }
     std::size_t size() const noexcept { return order_ ? order_->size() : arrived.size(); }
+    bool full() const noexcept { return size() == capacity_; }
 
-    /// Moves `item` in. Precondition: not more than the capacity.
+    /// Moves `item` in. Precondition: not full.
     void push(Item& item) { order_ ? order_->push(item) : arrived.push_back(std::move(item)); }
     /// Moves the first one to `to`, or loses it if that throws. Precondition: there is one.
     void pop(std::optional<Item>& to) {
@@ -49,6 +52,7 @@ public:
     ring<Item> arrived; ///< all of them, if they are in that order
 
 private:
+    std::size_t capacity_;
     order* order_ = nullptr;
 };
 
