@@ -2,6 +2,7 @@
 #include <weft/sync/channel.hpp>
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -53,6 +54,16 @@ struct fragile {
     fragile(fragile&& other) : value(other.value) {
         if (moves_until_failure >= 0 && moves_until_failure-- == 0)
             throw std::runtime_error("broken");
+    }
+    int value;
+};
+
+/// Its next move does what it was told to.
+struct busy_item {
+    static inline std::function<void()> next_move;
+    explicit busy_item(int number) : value(number) {}
+    busy_item(busy_item&& other) noexcept : value(other.value) {
+        if (auto what = std::exchange(next_move, nullptr)) what();
     }
     int value;
 };
@@ -607,4 +618,55 @@ TEST_CASE("with an error_code, what the move of an item throws is still thrown",
         CHECK(caught == "broken");
         CHECK(things.size() == 0);
     });
+}
+
+TEST_CASE("a sender that is cancelled by the move of its item has sent it", "[sync][channel]") {
+    const auto capacity = GENERATE(std::size_t{0}, std::size_t{1});
+    channel<busy_item> items(capacity);
+    branches b;
+    ints sent;
+    std::vector<std::size_t> senders;
+    for (int i = 1; i <= 3; ++i)
+        senders.push_back(b.spawn([&, i]() -> weft::task<> {
+            auto sending = items.send(busy_item(i));
+            co_await std::move(sending);
+            sent.push_back(i);
+        }));
+    b.run();
+
+    // Of two that wait, the first one is cancelled while its item moves.
+    const auto first = senders[capacity];
+    auto got = capacity == 0 ? std::nullopt : items.try_receive();
+    busy_item::next_move = [&] { b.cancel(first); };
+    ints received;
+    if (got) received.push_back(got->value);
+    for (int i = 0; i != 4; ++i) {
+        if (auto next = items.try_receive()) received.push_back(next->value);
+        b.run();
+    }
+
+    CHECK(received == ints{1, 2, 3});
+    CHECK(sent == ints{1, 2, 3});
+}
+
+TEST_CASE("an item whose move cancels the receiver that waits is nobody else's or the next one's",
+          "[sync][channel]") {
+    channel<busy_item> items(0);
+    branches b;
+    ints received;
+    const auto receive = [&]() -> weft::task<> {
+        auto item = co_await items.receive();
+        received.push_back(item ? item->value : -1);
+    };
+    const auto first = b.spawn(receive);
+    b.spawn(receive);
+    b.run();
+
+    busy_item one(1), two(2);
+    busy_item::next_move = [&] { b.cancel(first); };
+    CHECK(items.try_send(one));
+    CHECK(items.try_send(two));
+    b.run();
+
+    CHECK(received == ints{1, 2}); // the first was served before it was cancelled
 }

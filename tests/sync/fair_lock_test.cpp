@@ -27,7 +27,7 @@ struct taking {
     }
     void result() { *log += who; }
     void give_back() noexcept { Shares ? lock->unshare() : lock->unlock(); }
-    void left() noexcept { lock->waiter_left(); }
+    void serve_others() noexcept { lock->waiter_left(); }
     static constexpr const char* name = "taking";
 };
 

@@ -72,7 +72,10 @@ bool branch::attempt(Op& op) noexcept {
     if constexpr (std::derived_from<Op, waiting_operation>)
         static_cast<waiting_operation&>(op).branch_ = this;
     if (op.start(*this)) return true;
-    if (at_.operation) leave_parking();
+    if (at_.operation) {
+        leave_parking();
+        withdraw();
+    }
     return false;
 }
 

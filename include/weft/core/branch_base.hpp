@@ -243,8 +243,8 @@ private:
         failed_flag = 512, // done, with an error
         notes_flag = 32768,
         asking_flag = 131072, // the loop is about to ask its operation to be withdrawn
+        left_flag = 262144,   // which has left its queue already, and has only to tell others
     };
-
     void run() noexcept final { run_specially(); }
     void run_specially() noexcept {
         if (flags_ & ended_flag) {
@@ -274,6 +274,7 @@ private:
         return at_.operation && is_queued() && !(flags_ & asking_flag);
     }
     void leave_parking() noexcept;
+    bool withdraw() noexcept;
     void leave_behind() noexcept;
     branch* newest_child() const noexcept;
     void ask_to_end() noexcept;

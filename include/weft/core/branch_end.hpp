@@ -39,7 +39,8 @@ inline void branch::cancel(std::source_location at) noexcept {
 }
 
 // One after the other, not by recursion: forks may be nested without limit. Who waits in a queue
-// by its own links, which it needs for that, leaves the queue at once.
+// by its own links, which it needs for that, leaves the queue at once. Whom that lets go on is told
+// in its turn: they may be about to be cancelled, too.
 [[gnu::noinline]] inline void branch::ask_to_end() noexcept {
     if (is_queued()) leave_parking();
     flags_ |= asking_flag;
@@ -50,7 +51,15 @@ inline void branch::cancel(std::source_location at) noexcept {
 
 inline void branch::leave_parking() noexcept {
     leave_queue();
-    std::exchange(at_.operation, nullptr)->left_queue();
+    flags_ |= left_flag;
+    at_.operation->left_queue();
+}
+
+inline bool branch::withdraw() noexcept {
+    if (!(flags_ & left_flag)) return at_.operation->withdraw();
+    flags_ &= ~left_flag;
+    std::exchange(at_.operation, nullptr)->serve_others();
+    return true;
 }
 
 // As a rule siblings are cancelled at one place, and the owner keeps it.
@@ -77,7 +86,7 @@ inline void branch::cancel_waiting(scheduler& loop) noexcept {
         auto& next = static_cast<branch&>(loop.cancelling_.pop_front());
         beside.append(loop.cancelling_);
         loop.asked_ = &next;
-        if (!next.at_.operation || next.at_.operation->withdraw()) next.stop();
+        if (next.withdraw()) next.stop();
         loop.cancelling_.append(beside);
     }
     loop.asked_ = nullptr;
@@ -151,6 +160,7 @@ inline void branch::drop() noexcept {
         const bool last = each == this;
         auto* above = each->owner_->parent_;
         if (each->is_parked()) each->leave_parking();
+        if (each->flags_ & left_flag) each->withdraw();
         each->leave_queue();
         if (here.next_ == each) here.next_ = nullptr;
         each->destroy(ending::dropped);

@@ -15,6 +15,8 @@ public:
     virtual bool withdraw() noexcept = 0;
     /// Instead, of one whose branch waited in a queue by its own links: it has left that.
     virtual void left_queue() noexcept {}
+    /// Afterwards, when its turn to be withdrawn has come: others may go on because it has left.
+    virtual void serve_others() noexcept {}
     /// It was woken there, and has said that this is not the end of its waiting: see `wait_queue`.
     virtual void proceed(branch&) noexcept {}
     /// The branches that it waits for, if it waits for branches.

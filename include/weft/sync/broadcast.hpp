@@ -256,8 +256,9 @@ template <class T>
 void broadcast<T>::remove_received() noexcept {
     for (; !items_.empty() && items_.front().readers == 0; ++first_) items_.pop_front();
     while (!senders_.empty() && items_.size() + 1 != items_.capacity()) {
-        put(request_of<sending>(senders_.front()));
-        senders_.wake_one();
+        auto& sender = request_of<sending>(senders_.front());
+        senders_.wake_one(); // first: moving its item may cancel it
+        put(sender);
     }
 }
 

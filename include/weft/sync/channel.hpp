@@ -208,10 +208,9 @@ bool channel<T>::provide(received& got) noexcept {
         return got.reserved = true;
     }
     while (items_.capacity() == 0 && !senders_.empty() && !got.item) {
-        request_of<sending>(senders_.front()).attempt([&](stored& item) {
-            got.item.emplace(std::move(item));
-        });
-        senders_.wake_one();
+        auto& sender = request_of<sending>(senders_.front());
+        senders_.wake_one(); // first: the move may cancel it, and its item was received
+        sender.attempt([&](stored& item) { got.item.emplace(std::move(item)); });
     }
     return got.item || (closed_ && size() == 0);
 }
@@ -271,16 +270,26 @@ template <class T>
 // Without capacity: from hand to hand. Precondition: a receiver waits.
 template <class T>
 void channel<T>::hand_over(stored& item) {
-    request_of<receiving>(receivers_.front()).got.item.emplace(std::move(item));
-    receivers_.serve_one();
+    auto& receiver = request_of<receiving>(receivers_.front());
+    if constexpr (std::is_nothrow_move_constructible_v<stored>) {
+        receivers_.serve_one(); // first: the move may cancel it
+        receiver.got.item.emplace(std::move(item));
+    } else {
+        receiver.got.item.emplace(std::move(item));
+        if (!receivers_.empty() && &request_of<receiving>(receivers_.front()) == &receiver)
+            receivers_.serve_one();
+        else if (!receivers_.empty()) // the move has cancelled it
+            hand_over(*receiver.got.item);
+    }
 }
 
 // There is room: for those who wait to send.
 template <class T>
 void channel<T>::fill() noexcept {
     while (!items_.full() && !senders_.empty()) {
-        request_of<sending>(senders_.front()).attempt([this](stored& item) { items_.push(item); });
+        auto& sender = request_of<sending>(senders_.front());
         senders_.wake_one();
+        sender.attempt([this](stored& item) { items_.push(item); });
     }
     offer();
 }

@@ -94,7 +94,7 @@ struct condition_variable::waiting : list_hook<owed> {
         unlink();
         guard->lock_ = lock;
     }
-    void left() noexcept {
+    void serve_others() noexcept {
         if (!locking) return;
         lock->waiter_left();
         pass_on();

@@ -72,7 +72,7 @@ struct locking {
     void give_back() noexcept {
         if (!holds_it_already) lock->unlock();
     }
-    void left() noexcept { lock->waiter_left(); }
+    void serve_others() noexcept { lock->waiter_left(); }
     branch* holder() const noexcept { return lock->owner(); }
     static constexpr const char* name = "mutex.lock";
 };

@@ -61,7 +61,7 @@ struct sharing {
     void give_back() noexcept {
         if (!holds_it_alone) lock->unshare();
     }
-    void left() noexcept { lock->waiter_left(); }
+    void serve_others() noexcept { lock->waiter_left(); }
     branch* holder() const noexcept { return lock->owner(); }
     static constexpr const char* name = "shared_mutex.lock_shared";
 };

@@ -34,7 +34,8 @@ class queued;
 ///         void waits(branch& self) noexcept;      // it has joined the queue
 ///         void give_back() noexcept;  // it was handed something, and is destroyed before it
 ///                                     // resumed: to whom does that go? Needed for `serve_one`
-///         void left() noexcept;       // cancelled or dropped while it waited
+///         void left() noexcept;       // cancelled or dropped while it waited: undoes `waits`
+///         void serve_others() noexcept;   // afterwards: those behind may have waited for its turn
 ///         void clean_up() noexcept;   // it is destroyed, and `begin` was called
 ///         void proceed(branch& self, wait_queue::entry&) noexcept; // woken: instead of complete
 ///         branch* holder() const noexcept;            // who has what it waits for, for the dump
@@ -47,7 +48,8 @@ class queued;
 /// links that it has for that one, and waiting costs no memory but the request.
 ///
 /// Order     First come, first served. Who is woken runs when its turn comes.
-/// Cancel    Whoever waits leaves the queue; whoever was woken before receives its result.
+/// Cancel    Whoever waits leaves the queue; whoever was woken before receives its result. Those that
+///           one cancel of a fork ends leave it before others are let go on.
 /// Lifetime  Must outlive the waiters, and those who were handed something until they resume.
 ///           Checked by `assert` and `terminate_with`; only where frames are destroyed is any order
 ///           allowed, because tasks that are dropped may wait for each other's locks.
@@ -231,6 +233,9 @@ public:
     }
     void left_queue() noexcept override {
         if constexpr (requires { request_.left(); }) request_.left();
+    }
+    void serve_others() noexcept override {
+        if constexpr (requires { request_.serve_others(); }) request_.serve_others();
     }
     bool withdraw() noexcept override {
         if constexpr (gives_back)
