@@ -262,3 +262,68 @@ TEST_CASE("an object that is destroyed before its waiter resumes ends the progra
 
     CHECK_THAT(words, Catch::Matchers::ContainsSubstring("destroyed too early"));
 }
+
+namespace {
+
+/// Counts up, and lets those go on who wait for no more than that.
+class counter {
+    struct reaching;
+
+public:
+    auto at_least(int value) { return weft::wait_queue::wait<reaching>(this, value); }
+    void add() {
+        ++value_;
+        waiters_.wake_all(); // those who wait again do so in the same queue
+    }
+
+private:
+    int value_ = 0;
+    weft::wait_queue waiters_;
+};
+
+struct counter::reaching {
+    counter* at;
+    int value;
+
+    weft::wait_queue& queue() noexcept { return at->waiters_; }
+    bool begin() noexcept { return at->value_ >= value; }
+    void proceed(weft::branch& self, weft::wait_queue::entry&) noexcept {
+        begin() ? self.go_on() : at->waiters_.wait_again(self);
+    }
+    void result() const noexcept {}
+    void give_back() noexcept {}
+    static constexpr const char* name = "counter.at_least";
+};
+
+} // namespace
+
+TEST_CASE("who is woken may wait again in the same queue, or go on to wait for something else",
+          "[sync][wait_queue]") {
+    counter counter;
+    gate gate;
+    branches b;
+    std::string log;
+    for (const int value : {2, 1, 3})
+        b.spawn([&, value]() -> weft::task<> {
+            co_await counter.at_least(value);
+            log += std::to_string(value);
+            co_await gate.pass('g'); // proceeds no more
+            log += 'g';
+        });
+    b.run();
+
+    counter.add();
+    b.run();
+    CHECK(log == "1");
+    gate.wake();
+    b.run();
+    CHECK(log == "1g");
+    counter.add();
+    counter.add();
+    b.run();
+    CHECK(log == "1g23");
+    gate.wake();
+    gate.wake();
+    b.run();
+    CHECK(log == "1g23gg");
+}

@@ -267,8 +267,8 @@ private:
     void destroy(ending how) noexcept;
     bool is_running() const noexcept {
         // One that is done and has still an owner is just about to tell him.
-        return is_done() || (!at_.operation && !is_queued() && loop().next_ != this && is_started() &&
-               !(flags_ & joining_flag));
+        return is_done() || (!at_.operation && !is_queued() && loop().next_ != this &&
+                             is_started() && !(flags_ & joining_flag));
     }
     bool is_parked() const noexcept {
         return at_.operation && is_queued() && !(flags_ & asking_flag);

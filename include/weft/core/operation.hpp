@@ -16,11 +16,14 @@ namespace weft {
 ///                                           // void: there is always something
 ///     bool withdraw() noexcept override;    // cancelled: see operation_base
 ///     T await_resume();                     // the result, or throw
-///     void postponed() noexcept;            // optional: complete, but resumes in the next turn
+///     void postponed() noexcept;            // optional: `start` returned true, but the branch
+///                                           // resumes in the next turn only
 ///
 /// and a destructor that unlinks it from whatever it waits in. When what it waits for has come,
 /// call `complete()` once. examples/custom_awaitable.cpp is the page to copy.
 ///
+/// Between `complete()`, or `postponed()`, and `await_resume()` the branch may be dropped, which
+/// then is not called: what it was handed must be given back by the destructor.
 /// Order   The branch goes on when its turn comes, never inside of `complete()`.
 /// Cancel  A branch that is cancelled stops before `start`; so `start` may have effects.
 /// `Base` is what several kinds of operations have in common; for one that need not know its

@@ -19,6 +19,8 @@ public:
     virtual void serve_others() noexcept {}
     /// It was woken there, and has said that this is not the end of its waiting: see `wait_queue`.
     virtual void proceed(branch&) noexcept {}
+    /// Whether it may be handed something there.
+    virtual bool can_be_served() const noexcept { return false; }
     /// The branches that it waits for, if it waits for branches.
     virtual branch_owner* children() noexcept { return nullptr; }
     /// The branch whose doing it waits for, if it is known and none of `children`: the child that

@@ -190,7 +190,9 @@ public:
 
     void swap(join_handle& other) noexcept { std::swap(child_, other.child_); }
 
-    /// Waits for the child and returns its result, once.
+    /// Waits for the child and returns its result, once: it is moved out, and a second time nothing
+    /// is left, which asserts where that could be noticed. `settled()` in a `try_for` waits for
+    /// some time without giving the handle away.
     /// Errors  Rethrows the child's error as it is; throws `cancelled_error` if it was cancelled,
     ///         `deadlock_error` if it is the caller itself.
     /// Cancel  Leaves the child alone.

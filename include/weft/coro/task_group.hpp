@@ -64,6 +64,8 @@ public:
             spawn_child(bound_call<std::decay_t<F>, std::decay_t<Args>...>(
                 std::forward<F>(f), std::forward<Args>(args)...)));
     }
+    // No overloaded function, as one's own `read` is beside that of unistd.h, and no awaitable that
+    // is no task: a lambda can call the one and return the other.
     void spawn(...) = delete; // (task) or (f, args...): f makes a task; for a T& pass std::ref(x)
 
     template <class T = void>

@@ -115,6 +115,8 @@ public:
     join_handle<call_result_t<F, std::decay_t<Args>...>> spawn(F&& f, Args&&... args) {
         return root_.spawn(std::forward<F>(f), std::forward<Args>(args)...);
     }
+    // No overloaded function, as one's own `read` is beside that of unistd.h, and no awaitable that
+    // is no task: a lambda can call the one and return the other.
     void spawn(...) = delete; // (task) or (f, args...): f makes a task; for a T& pass std::ref(x)
 
     /// Ends `run` after the turn that runs, or the next one: `main` is cancelled and joined.

@@ -10,7 +10,10 @@
 
 namespace weft {
 
-/// The base of an operation that completes at its deadline, and does nothing else then.
+/// The base of an operation that completes at its deadline, and does nothing else then: derive from
+/// `operation<pause, timed_operation>`. Its `start(branch& self)` arms it, by
+/// `static_cast<event_loop&>(self.loop()).arm(*this, deadline)`; `withdraw` disarms it. Whoever
+/// completes it earlier disarms it before that. time/sleep.hpp is the page to copy.
 class timed_operation : public waiting_operation, protected timer {
 public:
     /// For the loop's `timer_queue`.

@@ -85,9 +85,7 @@ struct condition_variable::waiting : list_hook<owed> {
     }
 
     void proceed(branch& self, wait_queue::entry& entry) noexcept {
-        if (!has_lock(self, entry)) return;
-        self.set(wait_queue::proceeds_flag, false);
-        self.go_on();
+        if (has_lock(self, entry)) self.go_on();
     }
 
     void result() noexcept {
@@ -113,7 +111,7 @@ protected:
             locking = true;
             if (!notifier->notifies_all_) notifier->notified_.push_back(*this);
             if (!lock->try_lock(owner)) {
-                lock->waiters().push(self);
+                lock->waiters().wait_again(self);
                 return false;
             }
             lock->waiters().keep(entry);
@@ -126,7 +124,7 @@ protected:
         unlink();
         locking = false;
         entry.unlink();
-        notifier->waiters_.push(self);
+        notifier->waiters_.wait_again(self);
         lock->unlock();
     }
 
@@ -194,9 +192,10 @@ private:
         const bool result = is_true();
         this_execution.current = nullptr;
         if (!entry.is_linked()) return; // the predicate has cancelled its own branch
-        if (!result) return wait_again(self, entry);
-        self.set(wait_queue::proceeds_flag, false);
-        self.ready_next();
+        if (result)
+            self.ready_next();
+        else
+            wait_again(self, entry);
     }
 
     Predicate predicate_;

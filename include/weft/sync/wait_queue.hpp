@@ -33,23 +33,24 @@ class queued;
 ///         T result_at_once();             // the result follows immediately
 ///         void waits(branch& self) noexcept;      // it has joined the queue
 ///         void give_back() noexcept;  // it was handed something, and is destroyed before it
-///                                     // resumed: to whom does that go? Needed for `serve_one`
+///                                     // resumed: to whom does that go? `serve_one` needs it
 ///         void left() noexcept;       // cancelled or dropped while it waited: undoes `waits`
 ///         void serve_others() noexcept;   // afterwards: those behind may have waited for its turn
 ///         void clean_up() noexcept;   // it is destroyed, and `begin` was called
-///         void proceed(branch& self, wait_queue::entry&) noexcept; // woken: instead of complete
+///         void proceed(branch& self, wait_queue::entry&) noexcept; // woken: it is complete by
+///                     // `self.go_on()`, or waits on by `wait_again(self)` of some queue
 ///         branch* holder() const noexcept;            // who has what it waits for, for the dump
 ///     };
 ///     auto acquire() { return wait_queue::wait<request>(this); }  // the rest: its arguments
 ///
-/// sync/semaphore.hpp is the smallest: copy it.
+/// sync/semaphore.hpp is the smallest: copy it. What a waiter wants is `request_of` the branch.
 ///
 /// A branch waits in one queue at a time, and is in no ready queue meanwhile: so it waits by the
 /// links that it has for that one, and waiting costs no memory but the request.
 ///
 /// Order     First come, first served. Who is woken runs when its turn comes.
-/// Cancel    Whoever waits leaves the queue; whoever was woken before receives its result. Those that
-///           one cancel of a fork ends leave it before others are let go on.
+/// Cancel    Whoever waits leaves the queue; whoever was woken before receives its result. Those
+///           that one cancel of a fork ends leave it before others are let go on.
 /// Lifetime  Must outlive the waiters, and those who were handed something until they resume.
 ///           Checked by `assert` and `terminate_with`; only where frames are destroyed is any order
 ///           allowed, because tasks that are dropped may wait for each other's locks.
@@ -78,9 +79,12 @@ public:
     branch& front() const noexcept { return static_cast<branch&>(waiting_.front()); }
 
     /// Wakes the oldest waiter. Precondition: not empty.
-    void wake_one() noexcept { go_on(static_cast<branch&>(waiting_.pop_front())); }
+    void wake_one() noexcept { go_on(take_front(waiting_)); }
+    /// Wakes all who wait now.
     void wake_all() noexcept {
-        while (!empty()) wake_one();
+        intrusive_list<runnable> now; // some may wait again
+        now.append(waiting_);
+        while (!now.empty()) go_on(take_front(now));
     }
     /// Wakes the oldest waiter and hands it something: its `result` will be called, or its
     /// `give_back`. Precondition: not empty.
@@ -88,6 +92,11 @@ public:
 
     /// Puts `last` behind the others.
     void push(branch& last) noexcept { waiting_.push_back(last); }
+    /// The same with one whose `proceed` was called: that will be called again.
+    void wait_again(branch& last) noexcept {
+        last.set(proceeds_flag);
+        push(last);
+    }
     /// Takes note that `served` was handed something, until it has received it.
     void keep(entry& served) noexcept { served_.push_back(served); }
 
@@ -100,10 +109,18 @@ public:
 
     /// Tells two kinds of waiters of one queue apart, if its object needs that.
     static constexpr unsigned shares_flag = branch::operation_flag;
-    /// When it is woken, it goes on by `proceed`. Whoever completes it takes that back.
-    static constexpr unsigned proceeds_flag = branch::operation_flag << 1;
 
 private:
+    template <class>
+    friend class queued;
+
+    // When it is woken, it goes on by `proceed`.
+    static constexpr unsigned proceeds_flag = branch::operation_flag << 1;
+
+    static branch& take_front(intrusive_list<runnable>& from) noexcept {
+        assert(!from.empty() && "nobody waits who could be woken");
+        return static_cast<branch&>(from.pop_front());
+    }
     static void go_on(branch& woken) noexcept;
     [[gnu::cold]] void orphan_served() noexcept;
 
@@ -129,16 +146,17 @@ protected:
 // Implementation ------------------------------------------------------------
 
 inline void wait_queue::serve_one() noexcept {
-    auto& served = static_cast<branch&>(waiting_.pop_front());
+    auto& served = take_front(waiting_);
+    assert(served.waits_on()->can_be_served() && "serve_one: its request has no give_back()");
     keep(static_cast<entry&>(*served.waits_on()));
     go_on(served);
 }
 
 inline void wait_queue::go_on(branch& woken) noexcept {
-    if (woken.has(proceeds_flag)) [[unlikely]]
-        woken.waits_on()->proceed(woken);
-    else
-        woken.go_on();
+    if (!woken.has(proceeds_flag)) [[likely]]
+        return woken.go_on();
+    woken.set(proceeds_flag, false);
+    woken.waits_on()->proceed(woken);
 }
 
 inline void wait_queue::orphan_served() noexcept {
@@ -181,10 +199,19 @@ class [[nodiscard]] queued final
                                                            wait_queue::entry, operation_base>> {
     static constexpr bool gives_back = detail::gives_back<Request>;
     static constexpr bool cleans_up = detail::cleans_up<Request>;
-    static_assert(!requires { &Request::waits; } || requires(Request& request, branch& self) {
-        request.waits(self);
-    });
-    static_assert(!requires { &Request::proceed; } || detail::proceeds<Request>);
+    // What is spelt in another way would not be called.
+    static_assert(!requires { &Request::waits; } || requires(Request& r, branch& b) { r.waits(b); },
+                  "waits takes the branch: void waits(weft::branch& self) noexcept");
+    static_assert(!requires { &Request::proceed; } || detail::proceeds<Request>,
+                  "void proceed(weft::branch& self, weft::wait_queue::entry&) noexcept");
+    static_assert(!detail::proceeds<Request> || gives_back, "proceed needs give_back, too");
+    static_assert(!requires { &Request::give_back; } || gives_back,
+                  "give_back takes nothing: void give_back() noexcept");
+    static_assert(!requires { &Request::left; } || requires(Request& r) { r.left(); },
+                  "left takes nothing: void left() noexcept");
+    static_assert(!requires { &Request::serve_others; } || requires(Request& r) {
+        r.serve_others();
+    }, "serve_others takes nothing: void serve_others() noexcept");
 
 public:
     template <class... Args>
@@ -245,6 +272,7 @@ public:
     void proceed(branch& self) noexcept override {
         if constexpr (detail::proceeds<Request>) request_.proceed(self, *this);
     }
+    bool can_be_served() const noexcept override { return gives_back; }
     /// Complete without having waited, but its branch resumes only when its turn comes.
     void postponed() noexcept {
         if constexpr (gives_back) request_.queue().keep(*this);
